@@ -1,0 +1,52 @@
+# Two commands on a fresh machine: `make demo` shows it, `make test` proves it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test test-quick lint bench docs clean
+
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+PROJECTS := roles/event_listener/files/event_listener tests/simulator
+export PATH := $(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .build/setup.stamp  ## Make .venv with everything that the playbooks, the listener and the simulator need
+
+setup-test: .build/setup-test.stamp  ## The same, and what the tests need
+
+demo: setup  ## Subscribe a simulated fleet, prove that every event arrives (KEEP=1 leaves it running)
+	@tests/demo/run
+
+test: setup-test  ## Everything: lint, unit and integration tests
+	@tests/tools/run-tests all
+
+test-quick: setup-test  ## Unit tests and ruff: under two minutes
+	@tests/tools/run-tests quick
+
+lint: setup-test  ## ruff, mypy, import-linter, yamllint, ansible-lint, ansible-test sanity, galaxy-importer
+	@tests/tools/lint
+
+bench: setup-test  ## Benchmarks: ratios against a peer or a floor in the same run
+	@for b in tests/benchmarks/*.py; do echo "== $$b"; $(BIN)/python "$$b"; done
+
+docs: setup  ## Write the generated pages of docs/ again
+	@$(BIN)/event-listener settings --markdown > docs/settings.md
+
+clean:  ## Remove what the other targets made
+	rm -rf .build .venv
+
+.build/setup.stamp: requirements.txt $(PROJECTS:%=%/pyproject.toml)
+	@mkdir -p .build
+	@tests/tools/make-venv $(VENV)
+	@$(BIN)/pip install --quiet -r requirements.txt $(PROJECTS:%=-e %)
+	@mkdir -p .build/dev/ansible_collections/redfleet
+	@ln -sfn ../../../.. .build/dev/ansible_collections/redfleet/events
+	@touch $@
+
+.build/setup-test.stamp: .build/setup.stamp tests/requirements.txt tests/tools/debian-packages
+	@tests/tools/install-debian-packages
+	@$(BIN)/pip install --quiet -r tests/requirements.txt
+	@touch $@
