@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal: what was acknowledged, on disk. The only thing the ingest process writes.
+
+One SQLite file per host, one table without a secondary index. WAL with synchronous=FULL, so a commit returns after
+the write-ahead log is synced, and SQLite shows a transaction to readers only after that sync: a reader never sees
+what a power cut could still take back. Several processes write (one per ingest worker, the relay when it deletes);
+they take turns under a fair file lock, since SQLite's own waiting is polling and starves the unlucky.
+
+No SQLAlchemy and no Flask here. docs/adr/0003-journal.md has the reasons and the price.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from event_listener.filesystems import refuse_network_filesystem
+from event_listener.turnstile import Turnstile
+
+STATUS_OK = "ok"
+STATUS_MALFORMED = "malformed"
+
+# Rows deleted per transaction: few enough that a waiting acknowledgement doesn't notice.
+DELETE_BATCH = 500
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused, also not after everything was deleted
+    received_ns INTEGER NOT NULL,
+    source TEXT,
+    peer TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('ok', 'malformed')),
+    reason TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_INSERT = (
+    "INSERT INTO journal (received_ns, source, peer, credential, content_type, status, reason, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_READ = (
+    "SELECT seq, received_ns, source, peer, credential, content_type, status, reason, body "
+    "FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+_DELETE = "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?)"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One POST, as it arrived."""
+
+    received_ns: int
+    """Nanoseconds since the epoch when the body was complete."""
+    source: str | None
+    """The id in the path `/events/<id>`; None for `POST /`."""
+    peer: str
+    """Address of the BMC: IPv4-mapped addresses unmapped, zone cut, a trusted proxy looked through."""
+    credential: str
+    """Name (never the secret) of the credential that was shown."""
+    content_type: str
+    status: str
+    """`ok` (a JSON object within the limits) or `malformed` (kept for quarantine)."""
+    reason: str
+    """Why it is malformed; empty otherwise."""
+    body: bytes
+    """The body's bytes, unaltered."""
+
+
+class JournalUnavailableError(Exception):
+    """The journal can't be written or read now (disk full, read-only, gone). Nothing of the batch was stored."""
+
+
+class JournalBrokenError(Exception):
+    """fsync failed: what the kernel still holds of the file is unknown. The process must end, not retry."""
+
+
+class _File:
+    """The SQLite file, opened lazily and again after an error or after somebody replaced it."""
+
+    def __init__(self, state_dir: str | Path) -> None:
+        self.directory = Path(state_dir) / "journal"
+        self.path = self.directory / "journal.db"
+        self.turnstile = Turnstile(self.directory)
+        self._connection: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self.journal_id = ""
+
+    def connection(self) -> sqlite3.Connection:
+        """Open where needed. Raises sqlite3.Error or OSError; call it holding the turnstile unless `is_current`."""
+        if self._connection is not None and self.is_current():
+            return self._connection
+        self.close()
+        self._connection = self._open()
+        self._inode = self._current_inode()
+        return self._connection
+
+    def is_current(self) -> bool:
+        """Whether the open file is still the one at its path; rows written to a deleted one would be lost."""
+        return self._connection is not None and self._current_inode() == self._inode
+
+    def _current_inode(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _open(self) -> sqlite3.Connection:
+        # The threadpool may run each call in another thread; GroupCommit makes sure that it is one at a time.
+        connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, check_same_thread=False)
+        try:
+            os.chmod(self.path, 0o640)
+            # Each connection sets these: they aren't stored in the file, but for WAL.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            # The relay checkpoints as it deletes; this is for when it is down. 8,192 pages are 32 MiB.
+            connection.execute("PRAGMA wal_autocheckpoint=8192")
+            connection.execute("PRAGMA journal_size_limit=67108864")
+            connection.executescript(_SCHEMA)
+            self.journal_id = self._identify(connection)
+            self._sync_recovered()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @staticmethod
+    def _identify(connection: sqlite3.Connection) -> str:
+        select = "SELECT value FROM meta WHERE key = 'journal_id'"
+        row = connection.execute(select).fetchone()
+        if row is None:
+            connection.execute("INSERT INTO meta VALUES ('journal_id', ?)", (secrets.token_hex(6),))
+            row = connection.execute(select).fetchone()
+        return str(row[0])
+
+    def _sync_recovered(self) -> None:
+        # After a crash SQLite recovers every whole frame of the write-ahead log, also those that were written but not
+        # yet synced. Sync them before anyone reads them.
+        descriptor = os.open(f"{self.path}-wal", os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class Journal:
+    """The writing side. One per process; not for two threads at once."""
+
+    def __init__(self, state_dir: str | Path) -> None:
+        self._file = _File(state_dir)
+        self._prepared = False
+
+    def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Store `entries` in one synced transaction and return their sequence numbers.
+
+        Raises JournalUnavailableError when nothing was stored, JournalBrokenError when fsync failed.
+        """
+        try:
+            self._prepare()
+            with self._file.turnstile:
+                return self._insert(self._file.connection(), entries)
+        except (sqlite3.Error, OSError) as error:
+            self._file.close()
+            raise _translated(error, self._file.path) from error
+
+    def check(self) -> None:
+        """Prove that a transaction can be written now, storing nothing. Raises as append does."""
+        self.append(())
+
+    def _prepare(self) -> None:
+        if not self._prepared:
+            self._file.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+            refuse_network_filesystem(self._file.directory)
+            self._prepared = True
+
+    @staticmethod
+    def _insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[int]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            numbers = [
+                int(connection.execute(_INSERT, msgspec.structs.astuple(entry)).lastrowid or 0) for entry in entries
+            ]
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return numbers
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+
+class JournalReader:
+    """The reading side, for the relay: read after a cursor, delete what is safely in the event log."""
+
+    def __init__(self, state_dir: str | Path) -> None:
+        self._file = _File(state_dir)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def journal_id(self) -> str:
+        """Twelve hex digits, made when the file was; with the sequence number it names an entry for ever."""
+        self._connected()
+        return self._file.journal_id
+
+    def read_after(self, seq: int, limit: int = 500) -> list[tuple[int, Entry]]:
+        """Return up to `limit` entries with a greater sequence number than `seq`, in order; all of them durable.
+
+        Raises JournalUnavailableError.
+        """
+        try:
+            rows = self._connected().execute(_READ, (seq, limit)).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return [(row[0], Entry(*row[1:])) for row in rows]
+
+    def head(self) -> int:
+        """Return the greatest sequence number ever given; 0 for a new journal. Deleting doesn't lower it."""
+        try:
+            row = self._connected().execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return int(row[0]) if row else 0
+
+    def delete_through(self, seq: int) -> int:
+        """Delete entries up to and including `seq`, in small transactions; returns how many.
+
+        Not synced: a deletion that a power cut takes back is only done again. Raises JournalUnavailableError.
+        """
+        deleted = 0
+        try:
+            connection = self._connected()
+            connection.execute("PRAGMA synchronous=NORMAL")
+            while True:
+                with self._file.turnstile:
+                    count = connection.execute(_DELETE, (seq, DELETE_BATCH)).rowcount
+                deleted += count
+                if count < DELETE_BATCH:
+                    break
+            if deleted:
+                # Here and not in the acknowledging path; PASSIVE waits for nobody and blocks nobody.
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except (sqlite3.Error, OSError) as error:
+            raise self._failed(error) from error
+        return deleted
+
+    def _connected(self) -> sqlite3.Connection:
+        try:
+            if self._file.is_current():
+                return self._file.connection()
+            self._file.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+            with self._file.turnstile:
+                return self._file.connection()
+        except (sqlite3.Error, OSError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> Exception:
+        self._file.close()
+        return _translated(error, self._file.path)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+
+def _translated(error: Exception, path: Path) -> Exception:
+    """One sentence for an SQLite or operating system error, and whether the process may go on."""
+    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+    if name in ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC"):
+        return JournalBrokenError(
+            f"fsync of the journal {path} failed ({name}); ending, since its state in memory can't be trusted. "
+            "Check the disk (dmesg); the service manager starts the listener again."
+        )
+    return JournalUnavailableError(f"the journal {path} can't be used ({name}: {error}); nothing was acknowledged")

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every setting of the listener: its name, type, default and help, each said here and nowhere else.
+
+The file is YAML; `config_file.load()` turns it into `Settings` and explains what is wrong with it.
+`settings_reference.render()` turns the same classes into docs/settings.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, field
+
+SOURCE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
+
+Port = Annotated[str, Meta(min_length=1)]
+Status = Annotated[int, Meta(ge=200, le=599)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of the configuration file. Unknown keys are an error, because a misspelt setting would be none."""
+
+
+class Secret(Section, frozen=True):
+    """Where a secret is found; the configuration file itself never holds one. Exactly one of the three."""
+
+    file: Annotated[str | None, Meta(description="Path of a file that holds it; one trailing newline is cut.")] = None
+    env: Annotated[str | None, Meta(description="Name of an environment variable that holds it.")] = None
+    credential: Annotated[
+        str | None,
+        Meta(description="Name of a systemd credential (`LoadCredential=`, read below $CREDENTIALS_DIRECTORY)."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if sum(reference is not None for reference in (self.file, self.env, self.credential)) != 1:
+            msg = "give exactly one of file, env, credential"
+            raise ValueError(msg)
+
+
+class IngestCredential(Section, frozen=True):
+    """What BMCs send in the Authorization header: `username` and `password` (Basic), or `token` (Bearer)."""
+
+    name: Annotated[str, Meta(min_length=1, description="Names the credential in logs and metrics; not secret.")]
+    username: Annotated[str | None, Meta(description="User name of HTTP Basic authentication.")] = None
+    password: Annotated[Secret | None, Meta(description="Password of HTTP Basic authentication.")] = None
+    token: Annotated[Secret | None, Meta(description="Token of `Authorization: Bearer`.")] = None
+
+    def __post_init__(self) -> None:
+        basic = self.username is not None and self.password is not None
+        half = (self.username is None) != (self.password is None)
+        if half or basic == (self.token is not None):
+            msg = "give username and password (Basic), or token (Bearer)"
+            raise ValueError(msg)
+        if self.username is not None and ":" in self.username:
+            msg = "a Basic username can't hold a colon (RFC 7617)"
+            raise ValueError(msg)
+
+
+class Tls(Section, frozen=True):
+    """Server side TLS of the ingest socket."""
+
+    certificate: Annotated[str, Meta(description="PEM file: the listener's certificate, then its chain.")] = (
+        "/etc/event-listener/tls/listener.pem"
+    )
+    key: Annotated[str, Meta(description="PEM file: the private key, readable by the service user only.")] = (
+        "/etc/event-listener/tls/listener.key"
+    )
+    min_version: Annotated[
+        str, Meta(pattern=r"^1\.[23]$", description='Oldest TLS version that is spoken: "1.2" or "1.3".')
+    ] = "1.2"
+    ciphers: Annotated[
+        str, Meta(description="OpenSSL cipher list for TLS 1.2; empty is OpenSSL's own choice. For old BMCs.")
+    ] = ""
+    client_ca: Annotated[
+        str | None, Meta(description="PEM file of CAs; when set, a BMC must show a certificate of one of them.")
+    ] = None
+    handshake_timeout: Annotated[
+        int, Meta(ge=1, le=120, description="Seconds a client has to finish the TLS handshake.")
+    ] = 10
+
+
+class Ingest(Section, frozen=True):
+    """The socket that BMCs post to. Nothing but POST is answered there."""
+
+    bind: Annotated[
+        list[Port],
+        Meta(
+            min_length=1,
+            description="Addresses to listen on: `address:port`, `[address]:port` or `unix:/path`. "
+            "An IPv6 wildcard is left out where the host has no IPv6. Ignored under systemd socket activation.",
+        ),
+    ] = field(default_factory=lambda: ["0.0.0.0:443", "[::]:443"])
+    workers: Annotated[int, Meta(ge=1, le=64, description="Worker processes; one per core is enough.")] = 2
+    plain_http: Annotated[
+        bool, Meta(description="Speak HTTP without TLS. For a proxy in front or a closed network; never a default.")
+    ] = False
+    tls: Annotated[Tls, Meta(description="Certificate and limits of TLS; unused with `plain_http`.")] = field(
+        default_factory=Tls
+    )
+    credentials: Annotated[
+        list[IngestCredential],
+        Meta(description="Who may post. Several are valid at once, so that they can be rotated. None means: nobody."),
+    ] = field(default_factory=list)
+    registered_only: Annotated[
+        bool, Meta(description="Refuse (403) sources that are not in the registry, or are retired there.")
+    ] = False
+    allowed_networks: Annotated[
+        list[str], Meta(description="CIDR networks that may connect; empty is everybody. Others get 403.")
+    ] = field(default_factory=list)
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(description="CIDR networks (or `unix`) of reverse proxies whose X-Forwarded-For is believed."),
+    ] = field(default_factory=list)
+    max_body: Annotated[
+        int, Meta(ge=1024, description="Bytes of the largest body that is parsed; larger ones go to quarantine.")
+    ] = 1048576
+    quarantine_max_body: Annotated[
+        int, Meta(ge=1024, description="Bytes of the largest body that is kept at all; above it the answer is 413.")
+    ] = 16777216
+    max_depth: Annotated[int, Meta(ge=4, le=512, description="Deepest nesting of JSON that is parsed.")] = 64
+    max_records: Annotated[int, Meta(ge=1, description="Most event records or metric values in one POST.")] = 10000
+    response_status: Annotated[
+        int,
+        Meta(
+            ge=200,
+            le=204,
+            description="Answer to what is stored: 200 with a short JSON body, or 204. Per source in the "
+            "registry too. Older iLOs reject 204.",
+        ),
+    ] = 200
+    malformed_status: Annotated[
+        Status,
+        Meta(description="Answer to what is authenticated and kept in quarantine, but not a payload; 400 says so."),
+    ] = 200
+    keepalive: Annotated[
+        int, Meta(ge=1, le=3600, description="Seconds an idle connection is kept, and a request's head may take.")
+    ] = 75
+    body_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds a request's body may take.")] = 30
+    commit_timeout: Annotated[
+        int, Meta(ge=1, le=25, description="Seconds to wait for the disk before the answer is 503 with Retry-After.")
+    ] = 5
+    retry_after: Annotated[int, Meta(ge=1, le=3600, description="Seconds that a 503 asks the BMC to wait.")] = 5
+    max_connections: Annotated[
+        int, Meta(ge=16, description="Connections a worker holds at once; more wait in the kernel's queue.")
+    ] = 4000
+
+
+class ApiToken(Section, frozen=True):
+    """A token that may read the management API."""
+
+    name: Annotated[str, Meta(min_length=1, description="Names the token in logs; not secret.")]
+    token: Annotated[Secret, Meta(description="Token of `Authorization: Bearer`.")]
+
+
+class Manage(Section, frozen=True):
+    """The management socket: API, health and metrics."""
+
+    bind: Annotated[Port, Meta(description="Address to listen on: `address:port` or `unix:/path`.")] = "127.0.0.1:9440"
+    threads: Annotated[int, Meta(ge=1, le=64, description="Requests answered at once.")] = 8
+    tokens: Annotated[
+        list[ApiToken],
+        Meta(description="Who may use the API. None means: nobody; health and metrics may still be open."),
+    ] = field(default_factory=list)
+    public_health: Annotated[bool, Meta(description="Answer `/health/*` without a token.")] = True
+    public_metrics: Annotated[bool, Meta(description="Answer `/metrics` without a token.")] = True
+
+
+class Settings(Section, frozen=True):
+    """The configuration file of the listener."""
+
+    state_dir: Annotated[
+        str,
+        Meta(
+            min_length=1, description="Journal, event log and registry. A local disk: network file systems are refused."
+        ),
+    ] = "/var/lib/event-listener"
+    user: Annotated[
+        str,
+        Meta(
+            description="Account that commands started by root change to. Empty: `event-listener` where it exists, "
+            "otherwise the owner of `state_dir`. `root` keeps root."
+        ),
+    ] = ""
+    log_level: Annotated[
+        str,
+        Meta(pattern="^(debug|info|warning|error)$", description="Least level of our own log lines (standard error)."),
+    ] = "info"
+    ingest: Annotated[Ingest, Meta(description="The socket that BMCs post to.")] = field(default_factory=Ingest)
+    manage: Annotated[Manage, Meta(description="API, health and metrics.")] = field(default_factory=Manage)
