@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An event as a CloudEvents 1.0 envelope in the structured JSON mode, and back. No I/O.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md. Attribute names are lower-case letters and digits
+there, so ``resource_type`` travels as ``resourcetype``. ``(source, id)`` is unique, as the specification asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+from event_listener.event import Category, Event, Level, Origin, State, nanoseconds, rfc3339
+
+SPECVERSION = "1.0"
+SOURCE_PREFIX = "/redfleet/sources/"
+TYPE_PREFIX = "events.redfleet."
+_OPTIONAL = {
+    "messageid": "message_id",
+    "message": "message",
+    "severity": "severity",
+    "eventid": "event_id",
+    "context": "context",
+    "bmctime": "time",
+    "correlationid": "start_id",
+    "resourcetype": "resource_type",
+    "subject": "resource_id",
+}
+
+
+def encode(event: Event) -> dict[str, Any]:
+    """The envelope. ``time`` is when the listener received it: a BMC's clock is not to be trusted (``bmctime``)."""
+    envelope: dict[str, Any] = {
+        "specversion": SPECVERSION,
+        "id": event.id,
+        "source": SOURCE_PREFIX + quote(event.source, safe=""),
+        "type": TYPE_PREFIX + event.type,
+        "time": rfc3339(event.received_ns),
+        "datacontenttype": "application/json",
+        "sequence": str(event.seq),
+        "category": event.category.value,
+        "severitytext": event.level.value,
+        "state": event.state.value,
+        "origin": event.origin.value,
+        "address": event.address,
+        "payloadid": str(event.payload_id),
+        "data": {"record": event.record, "message_args": list(event.message_args)},
+    }
+    for name, field in _OPTIONAL.items():
+        if (value := getattr(event, field)) is not None:
+            envelope[name] = value
+    return envelope
+
+
+def decode(envelope: dict[str, Any]) -> Event:
+    """The event of an envelope that :func:`encode` made. Raises KeyError or ValueError for any other."""
+    if envelope["specversion"] != SPECVERSION:
+        raise ValueError(f"CloudEvents {envelope['specversion']} is not {SPECVERSION}")
+    return Event(
+        seq=int(envelope["sequence"]),
+        id=envelope["id"],
+        source=unquote(envelope["source"].removeprefix(SOURCE_PREFIX)),
+        type=envelope["type"].removeprefix(TYPE_PREFIX),
+        received_ns=nanoseconds(envelope["time"]),
+        category=Category(envelope["category"]),
+        level=Level(envelope["severitytext"]),
+        state=State(envelope["state"]),
+        origin=Origin(envelope["origin"]),
+        address=envelope["address"],
+        payload_id=int(envelope["payloadid"]),
+        record=envelope["data"]["record"],
+        message_args=tuple(envelope["data"]["message_args"]),
+        **{field: envelope.get(name) for name, field in _OPTIONAL.items()},
+    )

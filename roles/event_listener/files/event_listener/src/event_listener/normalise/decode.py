@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bytes to JSON, as leniently as BMCs need it. No I/O."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+from typing import Any
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class NotJSONError(Exception):
+    """The body is no JSON document; the text says why."""
+
+
+def text(body: bytes) -> str:
+    """The body as text: a byte order mark decides, else UTF-8, else latin-1 (which knows every byte)."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if body.startswith(mark):
+            return body.decode(encoding, errors="replace")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body.decode("latin-1")
+
+
+def document(body: bytes) -> Any:
+    """The JSON document. Raises NotJSONError, and nothing else, for whatever isn't one."""
+    try:
+        return json.loads(text(body))
+    except RecursionError:
+        raise NotJSONError("the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise NotJSONError(f"not JSON: {error}") from None
+
+
+def storable(value: str, limit: int) -> str:
+    """At most ``limit`` characters that every database takes: no NUL, no lone surrogates (both become U+FFFD)."""
+    clean = value[:limit].replace("\x00", "\ufffd")
+    if clean.isascii():
+        return clean
+    return clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def strict(value: Any) -> Any:
+    """The same JSON without what RFC 8259 lacks and Python writes: NaN and infinities become text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [strict(item) for item in value]
+    return value
