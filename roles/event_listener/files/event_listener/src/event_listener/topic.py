@@ -3,8 +3,8 @@
 
 A key has five words, ``source.category.type.resourceType.resourceId``. In a word ``.`` becomes ``-``; a missing word
 is ``*`` (CloudStack's RabbitMQEventBus does both). A pattern is dot-separated too: ``*`` stands for exactly one word,
-``#`` for any number of them. AMQP 0-9-1 allows 255 bytes; a longer key loses the end of its longest words to a hash, so that
-equal keys stay equal and different ones stay different.
+``#`` for any number of them. AMQP 0-9-1 allows 255 bytes; a longer key loses the end of its longest words to a hash,
+so that equal keys stay equal and different ones stay different.
 """
 
 from __future__ import annotations

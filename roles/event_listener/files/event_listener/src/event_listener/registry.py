@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which BMC is it? The sources, what may be said about them, and how a POST finds its own. No I/O.
+
+``source`` is a name (a host of the inventory, usually). A POST to ``/events/<name>`` is that source's. A POST to ``/``
+belongs to the registered source with the peer's address when exactly one has it, else to a source named as the peer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from event_listener.addresses import canonical_address
+from event_listener.settings import SOURCE_ID_PATTERN
+
+SourceState = Literal["active", "maintenance", "retired"]
+ResponseStatus = Literal[200, 202, 204]
+_NAME = re.compile(SOURCE_ID_PATTERN)
+
+
+class InvalidSourceError(ValueError):
+    """A change that can't be made; the text says which source and why."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What is registered about a BMC. None means: not known."""
+
+    name: str
+    address: str | None = None
+    uuid: str | None = None
+    serial: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    manufacturer: str | None = None
+    labels: dict[str, str] = {}
+    domain: str | None = None
+    state: SourceState = "active"
+    response_status: ResponseStatus | None = None
+
+
+class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """New values for a source; a field that isn't given stays, null forgets."""
+
+    name: str
+    address: str | msgspec.UnsetType | None = msgspec.UNSET
+    uuid: str | msgspec.UnsetType | None = msgspec.UNSET
+    serial: str | msgspec.UnsetType | None = msgspec.UNSET
+    model: str | msgspec.UnsetType | None = msgspec.UNSET
+    firmware: str | msgspec.UnsetType | None = msgspec.UNSET
+    manufacturer: str | msgspec.UnsetType | None = msgspec.UNSET
+    labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    domain: str | msgspec.UnsetType | None = msgspec.UNSET
+    state: SourceState | msgspec.UnsetType = msgspec.UNSET
+    response_status: ResponseStatus | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class SourceDiff(msgspec.Struct, frozen=True):
+    """One source before and after; ``before`` is None for a new one."""
+
+    name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+
+class SourcePlan(msgspec.Struct, frozen=True):
+    """What changes would do. ``write`` are the sources to store."""
+
+    created: list[str]
+    updated: list[str]
+    unchanged: list[str]
+    diff: list[SourceDiff]
+    write: list[Source]
+
+
+def changes(document: Any) -> list[SourceChange]:
+    """Changes from decoded JSON or YAML, checked. Raises InvalidSourceError."""
+    try:
+        found = msgspec.convert(document, list[SourceChange])
+    except msgspec.ValidationError as error:
+        raise InvalidSourceError(f"sources: {error}") from error
+    names: set[str] = set()
+    for change in found:
+        if not _NAME.match(change.name):
+            raise InvalidSourceError(
+                f"source name {change.name[:140]!r}: use 1 to 128 letters, digits, dots, colons, dashes and underscores"
+            )
+        if change.name in names:
+            raise InvalidSourceError(f"source {change.name} is given twice")
+        names.add(change.name)
+    return found
+
+
+def plan(existing: dict[str, Source], wanted: Iterable[SourceChange]) -> SourcePlan:
+    """What has to be written so that the wanted fields hold. Pure; says the same in check mode and for real."""
+    result = SourcePlan([], [], [], [], [])
+    for change in wanted:
+        before = existing.get(change.name)
+        after = _changed(before or Source(name=change.name), change)
+        if before == after:
+            result.unchanged.append(change.name)
+            continue
+        (result.updated if before else result.created).append(change.name)
+        shown = msgspec.to_builtins(before) if before else None
+        result.diff.append(SourceDiff(change.name, shown, msgspec.to_builtins(after)))
+        result.write.append(after)
+    return result
+
+
+def _changed(source: Source, change: SourceChange) -> Source:
+    given = {
+        field: value
+        for field in Source.__struct_fields__
+        if (value := getattr(change, field)) is not msgspec.UNSET and field != "name"
+    }
+    if given.get("address"):
+        given["address"] = canonical_address(given["address"])
+    return msgspec.structs.replace(source, **given)
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Whose POST it is, and the address its text log is named by."""
+
+    source: str
+    address: str
+
+
+class Directory:
+    """The registered sources by name and address."""
+
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
+        self._by_name = {source.name: source for source in sources}
+        self._by_address: dict[str, list[Source]] = {}
+        for source in self._by_name.values():
+            if source.address:
+                self._by_address.setdefault(source.address, []).append(source)
+
+    def identify(self, source_id: str | None, peer: str) -> Identity:
+        """The source of a POST: ``source_id`` is what its path said, ``peer`` the address it came from."""
+        if source_id is not None:
+            known = self._by_name.get(source_id)
+            return Identity(source_id, (known.address if known else None) or peer)
+        here = self._by_address.get(peer, [])
+        return Identity(here[0].name if len(here) == 1 else peer, peer)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs between databases: how to connect, to write one at a time, and to insert or update.
+
+Everything else in this folder is the same SQL on all of them. One class per database; the conformance suite
+(tests/unit/listener/test_store.py) takes each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, Connection, Engine, Table, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DatabaseError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from event_listener.filesystems import refuse_network_filesystem
+
+
+class StoreUnavailableError(Exception):
+    """The event log can't be used now. Nothing of the transaction was stored; trying again later is right."""
+
+
+class Backend(Protocol):
+    """A database that can hold the event log."""
+
+    name: str
+
+    def read(self) -> contextlib.AbstractContextManager[Connection]:
+        """One consistent view. Raises StoreUnavailableError."""
+
+    def write(self) -> contextlib.AbstractContextManager[Connection]:
+        """One transaction, one writer at a time; durable when it returns. Raises StoreUnavailableError."""
+
+    def upsert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str]) -> None:
+        """Insert rows, or update those whose primary key exists: columns in ``add`` are added to, others replaced."""
+
+    def lock_migrations(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other processes from migrating at the same time."""
+
+    def close(self) -> None:
+        """Release all connections."""
+
+
+class SQLiteBackend:
+    """One file, write-ahead log, every commit synced."""
+
+    name = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        refuse_network_filesystem(path.parent)
+        self.engine: Engine = sqlalchemy.create_engine(
+            sqlalchemy.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30}
+        )
+        event.listen(self.engine, "connect", self._prepare)
+        event.listen(self.engine, "begin", self._begin)
+
+    @staticmethod
+    def _prepare(connection: Any, _record: Any) -> None:
+        # The driver's own transaction control begins too late and commits too early; ours is in _begin.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @staticmethod
+    def _begin(connection: Connection) -> None:
+        # A writer takes its lock at once: upgrading a read transaction later fails where another has written.
+        immediate = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    @contextlib.contextmanager
+    def _connection(self, *, write: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect().execution_options(write=write) as connection, connection.begin():
+                yield connection
+        except (DatabaseError, InterfaceError, PoolTimeoutError) as error:
+            cause = getattr(error, "orig", None) or error
+            raise StoreUnavailableError(f"the event log {self.path} can't be used ({cause})") from error
+
+    def read(self) -> contextlib.AbstractContextManager[Connection]:
+        """One consistent view: readers never wait for writers here."""
+        return self._connection(write=False)
+
+    def write(self) -> contextlib.AbstractContextManager[Connection]:
+        """SQLite has one writer at a time by nature."""
+        return self._connection(write=True)
+
+    def upsert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str]) -> None:
+        """INSERT … ON CONFLICT DO UPDATE."""
+        if not rows:
+            return
+        statement = sqlite.insert(table)
+        keys = [column.name for column in table.primary_key]
+        values: dict[str, ColumnElement[Any]] = {
+            name: statement.excluded[name] for name in rows[0] if name not in (*keys, *add)
+        }
+        values |= {name: table.c[name] + statement.excluded[name] for name in add}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+
+    @contextlib.contextmanager
+    def lock_migrations(self) -> Iterator[None]:
+        """A file lock beside the database."""
+
+        descriptor = os.open(self.path.with_suffix(".migrate"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Release the file; the last one to do so folds the write-ahead log in."""
+        self.engine.dispose()

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where each reader stands, who may run a lane, and how the lanes are."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select
+
+from event_listener.store import rows, schema
+from event_listener.store.backend import Backend
+
+Unit = Literal["payload", "event"]
+
+
+class FencedError(Exception):
+    """Another process holds the lane now: what this one did with it doesn't count."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to run a lane until ``expires_ns``. ``fence`` grows with each new holder."""
+
+    name: str
+    holder: str
+    fence: int
+    expires_ns: int
+
+
+class LaneStatus(msgspec.Struct, frozen=True):
+    """How a lane is: ``state`` is ok or retrying, since when, and why."""
+
+    name: str
+    unit: Unit
+    state: str
+    reason: str
+    since_ns: int
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A unit that a sink will never take."""
+
+    sink: str
+    unit: Unit
+    unit_seq: int
+    reason: str
+    rejected_ns: int
+
+
+def position(connection: Connection, name: str) -> int:
+    """Where a cursor stands; 0 for one that never moved."""
+    table = schema.cursor
+    return int(connection.execute(select(table.c.position).where(table.c.name == name)).scalar() or 0)
+
+
+def set_position(backend: Backend, connection: Connection, name: str, value: int) -> None:
+    """Move a cursor. Call it in a write transaction."""
+    backend.upsert(connection, schema.cursor, [{"name": name, "position": value, "updated_ns": time.time_ns()}], add=())
+
+
+class Cursors:
+    """Cursors, leases, the lanes' health and what sinks rejected."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def get(self, name: str) -> int | None:
+        """Where a cursor stands; None for one that doesn't exist."""
+        table = schema.cursor
+        with self._backend.read() as connection:
+            found = connection.execute(select(table.c.position).where(table.c.name == name)).scalar()
+        return None if found is None else int(found)
+
+    def all(self) -> dict[str, int]:
+        """All cursors."""
+        with self._backend.read() as connection:
+            found = connection.execute(select(schema.cursor.c.name, schema.cursor.c.position))
+            return {row.name: row.position for row in found}
+
+    def advance(self, name: str, value: int, lease: Lease | None = None) -> None:
+        """Move a cursor. With a lease: only while it holds, checked in the same transaction. Raises FencedError."""
+        with self._backend.write() as connection:
+            if lease is not None:
+                _check(connection, lease)
+            set_position(self._backend, connection, name, value)
+
+    def acquire(self, name: str, holder: str, ttl: float) -> Lease | None:
+        """Take or renew a lease for ``ttl`` seconds; None while another holder's is good."""
+        table, now = schema.lease, time.time_ns()
+        with self._backend.write() as connection:
+            row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+            if row is not None and row.holder != holder and row.expires_ns > now:
+                return None
+            fence = (row.fence if row.holder == holder else row.fence + 1) if row is not None else 1
+            lease = Lease(name, holder, fence, now + int(ttl * 1e9))
+            self._backend.upsert(connection, table, [msgspec.structs.asdict(lease)], add=())
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        """Let another holder take over at once."""
+        table = schema.lease
+        with self._backend.write() as connection:
+            connection.execute(
+                table.update().where(table.c.name == lease.name, table.c.fence == lease.fence).values(expires_ns=0)
+            )
+
+    def report(self, name: str, unit: Unit, state: str, reason: str) -> bool:
+        """Note how a lane is; returns whether that is news."""
+        table = schema.lane
+        with self._backend.write() as connection:
+            row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+            if row is not None and (row.state, row.reason) == (state, reason):
+                return False
+            since = row.since_ns if row is not None and row.state == state else time.time_ns()
+            status = LaneStatus(name, unit, state, reason, since)
+            self._backend.upsert(connection, table, [msgspec.structs.asdict(status)], add=())
+        return row is None or row.state != state
+
+    def lanes(self) -> list[LaneStatus]:
+        """How all lanes are, by name."""
+        table = schema.lane
+        with self._backend.read() as connection:
+            found = connection.execute(select(table).order_by(table.c.name))
+            return [LaneStatus(**row._mapping) for row in found]
+
+    def forget_lanes(self, keep: set[str]) -> None:
+        """Drop the state of lanes that no sink has any more; their cursors stay, for when it comes back."""
+        with self._backend.write() as connection:
+            connection.execute(delete(schema.lane).where(schema.lane.c.name.not_in(keep)))
+
+    def reject(self, sink: str, unit: Unit, unit_seq: int, reason: str) -> None:
+        """Keep in mind what a sink refused for good. Once per unit."""
+        table = schema.rejected
+        with self._backend.write() as connection:
+            known = select(table.c.seq).where(table.c.sink == sink, table.c.unit_seq == unit_seq)
+            if connection.execute(known).first() is None:
+                entry = Rejected(sink, unit, unit_seq, reason, time.time_ns())
+                seq = rows.take(connection, table, 1)
+                connection.execute(table.insert().values(seq=seq, **msgspec.structs.asdict(entry)))
+
+    def rejected(self, sink: str, limit: int = 100) -> list[Rejected]:
+        """The last units that a sink refused, newest first."""
+        table = schema.rejected
+        columns: list[Any] = [table.c[name] for name in Rejected.__struct_fields__]
+        statement = select(*columns).where(table.c.sink == sink).order_by(table.c.seq.desc()).limit(limit)
+        with self._backend.read() as connection:
+            return [Rejected(**row._mapping) for row in connection.execute(statement)]
+
+    def rejected_counts(self) -> dict[str, int]:
+        """How many units each sink refused."""
+        table = schema.rejected
+        with self._backend.read() as connection:
+            found = connection.execute(select(table.c.sink, func.count().label("count")).group_by(table.c.sink))
+            return {row.sink: int(row._mapping["count"]) for row in found}
+
+    def beat(self, name: str) -> None:
+        """Say that a process is alive."""
+        with self._backend.write() as connection:
+            self._backend.upsert(connection, schema.heartbeat, [{"name": name, "beat_ns": time.time_ns()}], add=())
+
+    def beats(self) -> dict[str, int]:
+        """When each process last said so, ns."""
+        with self._backend.read() as connection:
+            found = connection.execute(select(schema.heartbeat.c.name, schema.heartbeat.c.beat_ns))
+            return {row.name: row.beat_ns for row in found}
+
+
+def _check(connection: Connection, lease: Lease) -> None:
+    table = schema.lease
+    row = connection.execute(select(table).where(table.c.name == lease.name)).one_or_none()
+    if row is None or row.holder != lease.holder or row.fence != lease.fence:
+        raise FencedError(f"lane {lease.name} is held by {row.holder if row else 'nobody'} now, not by {lease.holder}")

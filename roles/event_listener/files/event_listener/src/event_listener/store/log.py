@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing the event log, and reading it in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from event_listener.event import Event, Origin, Payload, Record, public_id
+from event_listener.store import rows, schema
+from event_listener.store.backend import Backend
+from event_listener.store.cursors import position, set_position
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """One journal entry, identified and normalised. With a ``problem`` it goes to quarantine and has no records."""
+
+    journal_id: str
+    journal_seq: int
+    received_ns: int
+    source: str
+    address: str
+    peer: str
+    credential: str
+    content_type: str
+    body: bytes
+    origin: Origin = Origin.LIVE
+    records: tuple[Record, ...] = ()
+    problem: str = ""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a batch added."""
+
+    payloads: int = 0
+    events: int = 0
+    quarantined: int = 0
+
+
+class EventLog:
+    """Payloads and their events, appended in batches. Sequence numbers rise in the order of commits."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def write(self, arrivals: Sequence[Arrival], cursor: str, through: int) -> Written:
+        """Store a batch and move the indexer's cursor to ``through``, both or neither.
+
+        Arrivals at or before the cursor are there already and are left out, so a repeated batch does no harm. All
+        arrivals are of one journal. Raises StoreUnavailableError.
+        """
+        with self._backend.write() as connection:
+            done = position(connection, cursor)
+            fresh = [arrival for arrival in arrivals if arrival.journal_seq > done]
+            good = [arrival for arrival in fresh if not arrival.problem]
+            bad = [arrival for arrival in fresh if arrival.problem]
+            events = insert_good(connection, good)
+            _insert_bad(connection, bad)
+            self._backend.upsert(connection, schema.activity, _activity(fresh), ("payloads", "events", "quarantined"))
+            set_position(self._backend, connection, cursor, max(done, through))
+        return Written(len(good), events, len(bad))
+
+    def read_events_after(self, seq: int, limit: int) -> list[Event]:
+        """Up to ``limit`` events with a greater ``seq``, in order; none that commits later is ever skipped."""
+        table = schema.event
+        statement = select(table).where(table.c.seq > seq).order_by(table.c.seq).limit(limit)
+        with self._backend.read() as connection:
+            return [rows.event_of(row) for row in connection.execute(statement)]
+
+    def read_payloads_after(self, seq: int, limit: int) -> list[Payload]:
+        """Up to ``limit`` payloads with a greater ``seq``, in order."""
+        table = schema.payload
+        statement = select(table).where(table.c.seq > seq).order_by(table.c.seq).limit(limit)
+        with self._backend.read() as connection:
+            return [rows.payload_of(row) for row in connection.execute(statement)]
+
+    def head(self) -> int:
+        """The last event's ``seq``; 0 for an empty log. Purging doesn't lower it."""
+        with self._backend.read() as connection:
+            return rows.last(connection, schema.event)
+
+    def payload_head(self) -> int:
+        """The last payload's ``seq``."""
+        with self._backend.read() as connection:
+            return rows.last(connection, schema.payload)
+
+
+def insert_good(connection: Connection, arrivals: Sequence[Arrival]) -> int:
+    """Insert payloads and their events; returns how many events. Call it in a write transaction."""
+    if not arrivals:
+        return 0
+    first = rows.take(connection, schema.payload, len(arrivals))
+    numbered = list(enumerate(arrivals, first))
+    connection.execute(schema.payload.insert(), [_payload_columns(seq, arrival) for seq, arrival in numbered])
+    columns = [row for seq, arrival in numbered for row in _event_columns(seq, arrival)]
+    if columns:
+        seq = rows.take(connection, schema.event, len(columns))
+        connection.execute(schema.event.insert(), [{"seq": seq + offset, **row} for offset, row in enumerate(columns)])
+    return len(columns)
+
+
+def _insert_bad(connection: Connection, arrivals: Sequence[Arrival]) -> None:
+    if not arrivals:
+        return
+    first = rows.take(connection, schema.quarantine, len(arrivals))
+    connection.execute(
+        schema.quarantine.insert(),
+        [{"seq": seq, "reason": item.problem, **_arrival_columns(item)} for seq, item in enumerate(arrivals, first)],
+    )
+
+
+def _arrival_columns(arrival: Arrival) -> dict[str, Any]:
+    return {
+        "journal_id": arrival.journal_id,
+        "journal_seq": arrival.journal_seq,
+        "received_ns": arrival.received_ns,
+        "source": arrival.source,
+        "address": arrival.address,
+        "peer": arrival.peer,
+        "credential": arrival.credential,
+        "content_type": arrival.content_type,
+        "body": arrival.body,
+    }
+
+
+def _payload_columns(seq: int, arrival: Arrival) -> dict[str, Any]:
+    return {"seq": seq, "origin": arrival.origin.value, **_arrival_columns(arrival)}
+
+
+def _event_columns(payload_seq: int, arrival: Arrival) -> Iterable[dict[str, Any]]:
+    for index, record in enumerate(arrival.records):
+        columns = rows.record_columns(record)
+        if arrival.origin is not Origin.LIVE and record.origin is Origin.LIVE:
+            columns["origin"] = arrival.origin.value
+        yield {
+            "id": public_id(arrival.journal_id, arrival.journal_seq, index),
+            "source": arrival.source,
+            "address": arrival.address,
+            "received_ns": arrival.received_ns,
+            "payload_id": payload_seq,
+            **columns,
+        }
+
+
+def _activity(arrivals: Iterable[Arrival]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for arrival in arrivals:
+        row = found.setdefault(arrival.source, {"source": arrival.source, "payloads": 0, "events": 0, "quarantined": 0})
+        row["address"], row["last_seen_ns"] = arrival.address, arrival.received_ns
+        row["quarantined" if arrival.problem else "payloads"] += 1
+        row["events"] += len(arrival.records)
+    return list(found.values())
+
+
+def now_ns() -> int:
+    """The wall clock, as all ``*_ns`` columns hold it."""
+    return time.time_ns()

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What arrived authenticated and wasn't understood: kept whole, listed, tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, func, select
+
+from event_listener.event import Record
+from event_listener.store import schema
+from event_listener.store.backend import Backend
+from event_listener.store.log import Arrival, insert_good
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry without its body."""
+
+    seq: int
+    journal_id: str
+    journal_seq: int
+    received_ns: int
+    source: str
+    address: str
+    peer: str
+    credential: str
+    content_type: str
+    reason: str
+    size: int
+
+
+class Quarantine:
+    """The entries that wait for a look."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def list(self, after: int = 0, limit: int = 100) -> list[Held]:
+        """Entries with a greater ``seq``, oldest first."""
+        table = schema.quarantine.c
+        columns: list[Any] = [table[name] for name in Held.__struct_fields__ if name != "size"]
+        statement = select(*columns, func.length(table.body).label("size"))
+        statement = statement.where(table.seq > after).order_by(table.seq).limit(limit)
+        with self._backend.read() as connection:
+            return [Held(**row._mapping) for row in connection.execute(statement)]
+
+    def body(self, seq: int) -> bytes | None:
+        """What was sent, unaltered."""
+        table = schema.quarantine.c
+        with self._backend.read() as connection:
+            found = connection.execute(select(table.body).where(table.seq == seq)).scalar()
+        return None if found is None else bytes(found)
+
+    def retry(self, seqs: Sequence[int], normalise: Callable[[bytes], tuple[Record, ...]]) -> dict[int, bool]:
+        """Normalise entries again; what has records now moves to the event log under the id it always had.
+
+        Returns which ones did. Each entry is a transaction of its own.
+        """
+        return {seq: self._release(seq, normalise) for seq in seqs}
+
+    def _release(self, seq: int, normalise: Callable[[bytes], tuple[Record, ...]]) -> bool:
+        table = schema.quarantine
+        with self._backend.write() as connection:
+            row = connection.execute(select(table).where(table.c.seq == seq)).one_or_none()
+            records = normalise(bytes(row.body)) if row is not None else ()
+            if row is None or not records:
+                return False
+            fields = {name: row._mapping[name] for name in Arrival.__struct_fields__ if name in row._mapping}
+            insert_good(connection, [Arrival(**{**fields, "body": bytes(row.body)}, records=records)])
+            connection.execute(delete(table).where(table.c.seq == seq))
+        return True

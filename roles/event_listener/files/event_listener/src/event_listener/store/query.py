@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking the event log. Pages follow ``seq`` (keyset): page 10,000 costs what page 1 costs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, func, select
+
+from event_listener.event import Event, Payload
+from event_listener.store import rows, schema
+from event_listener.store.backend import Backend
+
+MAX_LIMIT = 1000
+SETS = ("source", "category", "type", "level", "origin", "id", "resource_type", "resource_id", "start_id")
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events: all conditions hold; of a set, any value. ``after`` and ``before`` are exclusive ``seq`` limits."""
+
+    after: int = 0
+    before: int | None = None
+    limit: int = 100
+    order: Literal["asc", "desc"] = "desc"
+    source: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    level: tuple[str, ...] = ()
+    origin: tuple[str, ...] = ()
+    id: tuple[str, ...] = ()
+    resource_type: tuple[str, ...] = ()
+    resource_id: tuple[str, ...] = ()
+    start_id: tuple[str, ...] = ()
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same as SQL."""
+        table = schema.event.c
+        found: list[ColumnElement[bool]] = []
+        if self.after:
+            found.append(table.seq > self.after)
+        if self.before is not None:
+            found.append(table.seq < self.before)
+        if self.since_ns is not None:
+            found.append(table.received_ns >= self.since_ns)
+        if self.until_ns is not None:
+            found.append(table.received_ns < self.until_ns)
+        for name in SETS:
+            values: tuple[str, ...] = getattr(self, name)
+            if values:
+                found.append(table[name] == values[0] if len(values) == 1 else table[name].in_(values))
+        return found
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some of the events asked for. ``next`` is the next page's ``after`` (ascending) or ``before`` (descending)."""
+
+    events: list[Event]
+    head: int
+    next: int | None
+
+
+class Queries:
+    """Reading access to events."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def find(self, query: Query) -> Page:
+        """One page; ``head`` is of the same moment, so nothing between the last event and ``head`` was missed."""
+        table = schema.event
+        order = table.c.seq.asc() if query.order == "asc" else table.c.seq.desc()
+        limit = min(max(query.limit, 1), MAX_LIMIT)
+        statement = select(table).where(*query.conditions()).order_by(order).limit(limit + 1)
+        with self._backend.read() as connection:
+            head = rows.last(connection, table)
+            found = connection.execute(statement).fetchall()
+        events = [rows.event_of(row) for row in found[:limit]]
+        return Page(events, head, events[-1].seq if len(found) > limit else None)
+
+    def get(self, event_id: str) -> Event | None:
+        """The event with a public id."""
+        table = schema.event
+        with self._backend.read() as connection:
+            row = connection.execute(select(table).where(table.c.id == event_id)).one_or_none()
+        return rows.event_of(row) if row is not None else None
+
+    def payload(self, payload_id: int) -> Payload | None:
+        """A POST as it arrived."""
+        table = schema.payload
+        with self._backend.read() as connection:
+            row = connection.execute(select(table).where(table.c.seq == payload_id)).one_or_none()
+        return rows.payload_of(row) if row is not None else None
+
+    def payloads_of(self, address: str, through: int) -> int:
+        """How many POSTs an address had made up to one of them: its place in the DMTF listener's count."""
+        table = schema.payload.c
+        statement = select(func.count()).where(table.address == address, table.seq <= through)
+        with self._backend.read() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def counts(self) -> dict[str, int]:
+        """Rows per table, cheaply: from the first and last ``seq``, which have no gaps but purged ones at the start."""
+        found: dict[str, Any] = {}
+        with self._backend.read() as connection:
+            for table in (schema.event, schema.payload):
+                first = connection.execute(select(func.min(table.c.seq))).scalar()
+                found[table.name] = rows.last(connection, table) - first + 1 if first is not None else 0
+            found["quarantine"] = connection.execute(select(func.count()).select_from(schema.quarantine)).scalar_one()
+        return found

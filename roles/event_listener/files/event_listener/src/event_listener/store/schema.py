@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The event log's tables, for queries. The migrations make them; a test compares the two.
+
+``seq`` is given by us from the table ``counter``, under the lock that serialises appends: it rises without gaps in the
+order of commits, on every database, and is never used again. AUTOINCREMENT says the same to SQLite.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import UniqueConstraint as Unique
+
+metadata = MetaData()
+
+# SQLite autoincrements only what is spelled INTEGER; it holds 64 bits there.
+Seq = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _number(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("seq", Seq, primary_key=True),
+    _text("journal_id"),
+    _number("journal_seq"),
+    _number("received_ns"),
+    _text("source"),
+    _text("address"),
+    _text("peer"),
+    _text("credential"),
+    _text("content_type"),
+    _text("origin"),
+    Column("body", LargeBinary, nullable=False),
+    Unique("journal_id", "journal_seq", name="payload_journal"),
+    Index("payload_address", "address", "seq"),
+    sqlite_autoincrement=True,
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", Seq, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    _text("source"),
+    _text("address"),
+    _text("origin"),
+    _text("category"),
+    _text("type"),
+    _text("level"),
+    _text("state"),
+    _text("resource_type", nullable=True),
+    _text("resource_id", nullable=True),
+    _text("message", nullable=True),
+    _text("message_id", nullable=True),
+    _text("message_args"),  # a JSON array of strings
+    _text("severity", nullable=True),
+    _text("event_id", nullable=True),
+    _text("context", nullable=True),
+    _text("time", nullable=True),
+    _number("received_ns"),
+    _text("start_id", nullable=True),
+    Column("payload_id", Seq, ForeignKey("payload.seq"), nullable=False),
+    _text("record"),  # JSON
+    Index("event_source", "source", "seq"),
+    Index("event_type", "type", "seq"),
+    Index("event_category", "category", "seq"),
+    Index("event_level", "level", "seq"),
+    Index("event_origin", "origin", "seq"),
+    Index("event_received", "received_ns"),
+    Index("event_payload", "payload_id"),
+    sqlite_autoincrement=True,
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("seq", Seq, primary_key=True),
+    _text("journal_id"),
+    _number("journal_seq"),
+    _number("received_ns"),
+    _text("source"),
+    _text("address"),
+    _text("peer"),
+    _text("credential"),
+    _text("content_type"),
+    _text("reason"),
+    Column("body", LargeBinary, nullable=False),
+    Unique("journal_id", "journal_seq", name="quarantine_journal"),
+    sqlite_autoincrement=True,
+)
+
+counter = Table("counter", metadata, Column("name", Text, primary_key=True), _number("value"))
+
+cursor = Table("cursor", metadata, Column("name", Text, primary_key=True), _number("position"), _number("updated_ns"))
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("holder"),
+    _number("fence"),
+    _number("expires_ns"),
+)
+
+lane = Table(
+    "lane",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("unit"),
+    _text("state"),
+    _text("reason"),
+    _number("since_ns"),
+)
+
+rejected = Table(
+    "rejected",
+    metadata,
+    Column("seq", Seq, primary_key=True),
+    _text("sink"),
+    _text("unit"),
+    _number("unit_seq"),
+    _text("reason"),
+    _number("rejected_ns"),
+    Unique("sink", "unit_seq", name="rejected_unit"),
+    sqlite_autoincrement=True,
+)
+
+heartbeat = Table("heartbeat", metadata, Column("name", Text, primary_key=True), _number("beat_ns"))
+
+source = Table(
+    "source",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("address", nullable=True),
+    _text("uuid", nullable=True),
+    _text("serial", nullable=True),
+    _text("model", nullable=True),
+    _text("firmware", nullable=True),
+    _text("manufacturer", nullable=True),
+    _text("labels"),  # a JSON object of strings
+    _text("domain", nullable=True),
+    _text("state"),
+    Column("response_status", Integer, nullable=True),
+    _number("created_ns"),
+    _number("updated_ns"),
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("source", Text, primary_key=True),
+    _text("address"),
+    _number("last_seen_ns"),
+    _number("payloads"),
+    _number("events"),
+    _number("quarantined"),
+    Index("activity_last_seen", "last_seen_ns"),
+)

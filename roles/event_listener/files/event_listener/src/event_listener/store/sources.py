@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registered sources, and what each sender did so far."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, select
+
+from event_listener.registry import Source, SourceChange, SourcePlan, plan
+from event_listener.store import schema
+from event_listener.store.backend import Backend
+
+VERSION = "registry"  # the counter that every change of the registry raises
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """What a sender did: also those that aren't registered."""
+
+    source: str
+    address: str
+    last_seen_ns: int
+    payloads: int
+    events: int
+    quarantined: int
+
+
+class Sources:
+    """The registry in the store."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def list(self) -> list[Source]:
+        """All registered sources by name."""
+        with self._backend.read() as connection:
+            return list(_all(connection).values())
+
+    def get(self, name: str) -> Source | None:
+        """One registered source."""
+        with self._backend.read() as connection:
+            row = connection.execute(select(schema.source).where(schema.source.c.name == name)).one_or_none()
+        return _source_of(row) if row is not None else None
+
+    def upsert(self, changes: Sequence[SourceChange], *, check: bool = False) -> SourcePlan:
+        """Make the given fields hold; all or nothing. With ``check`` only say what would change."""
+        if check:
+            with self._backend.read() as connection:
+                return plan(_all(connection), changes)
+        with self._backend.write() as connection:
+            result = plan(_all(connection), changes)
+            now = time.time_ns()
+            kept = {row.name: row.created_ns for row in connection.execute(_created())}
+            columns = [
+                {**_columns(item), "created_ns": kept.get(item.name, now), "updated_ns": now} for item in result.write
+            ]
+            self._backend.upsert(connection, schema.source, columns, add=())
+            if result.write:
+                self._changed(connection)
+        return result
+
+    def delete(self, name: str) -> bool:
+        """Forget a registration; its events stay. Returns whether there was one."""
+        with self._backend.write() as connection:
+            gone = connection.execute(delete(schema.source).where(schema.source.c.name == name)).rowcount > 0
+            if gone:
+                self._changed(connection)
+        return gone
+
+    def version(self) -> int:
+        """Rises with every change of the registry."""
+        table = schema.counter.c
+        with self._backend.read() as connection:
+            return int(connection.execute(select(table.value).where(table.name == VERSION)).scalar() or 0)
+
+    def _changed(self, connection: Connection) -> None:
+        self._backend.upsert(connection, schema.counter, [{"name": VERSION, "value": 1}], add=("value",))
+
+    def activity(self, limit: int | None = None) -> dict[str, Activity]:
+        """What each sender did, those heard last first."""
+        table = schema.activity
+        statement = select(table).order_by(table.c.last_seen_ns.desc()).limit(limit)
+        with self._backend.read() as connection:
+            return {row.source: Activity(**row._mapping) for row in connection.execute(statement)}
+
+    def activity_of(self, name: str) -> Activity | None:
+        """What one sender did."""
+        table = schema.activity
+        with self._backend.read() as connection:
+            row = connection.execute(select(table).where(table.c.source == name)).one_or_none()
+        return Activity(**row._mapping) if row is not None else None
+
+
+def _created() -> Any:
+    return select(schema.source.c.name, schema.source.c.created_ns)
+
+
+def _all(connection: Connection) -> dict[str, Source]:
+    found = connection.execute(select(schema.source).order_by(schema.source.c.name))
+    return {row.name: _source_of(row) for row in found}
+
+
+def _source_of(row: Row[Any]) -> Source:
+    fields = {name: row._mapping[name] for name in Source.__struct_fields__}
+    return msgspec.convert({**fields, "labels": json.loads(fields["labels"])}, Source)
+
+
+def _columns(source: Source) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(source), "labels": json.dumps(source.labels, sort_keys=True)}

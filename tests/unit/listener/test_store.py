@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every store must do. One suite, parametrised by backend."""
+
+import sqlite3
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from event_listener import registry
+from event_listener.event import Category, Level, Origin, Record
+from event_listener.normalise.redfish import normalise
+from event_listener.store import Arrival, FencedError, Query, Store, StoreUnavailableError, migrations, schema
+from event_listener.store.backend import SQLiteBackend
+
+JOURNAL = "0123456789ab"
+CURSOR = f"journal:{JOURNAL}"
+BACKENDS = {"sqlite": lambda directory: SQLiteBackend(directory / "log" / "events.db")}
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend(request, tmp_path):
+    backend = BACKENDS[request.param](tmp_path)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def store(backend):
+    return Store(backend)
+
+
+def arrival(seq, *, source="bmc1", records=None, problem="", **fields):
+    if records is None:
+        records = () if problem else (Record(type="Test.Event", message=f"m{seq}", record={"n": seq}),)
+    return Arrival(
+        journal_id=JOURNAL,
+        journal_seq=seq,
+        received_ns=seq * 1000,
+        source=source,
+        address=f"addr-{source}",
+        peer="192.0.2.1",
+        credential="bmcs",
+        content_type="application/json",
+        body=b"{%d}" % seq,
+        records=records,
+        problem=problem,
+        **fields,
+    )
+
+
+def write(store, *arrivals):
+    return store.log.write(arrivals, CURSOR, max(item.journal_seq for item in arrivals))
+
+
+def test_what_is_written_is_read(store):
+    records = (
+        Record(
+            type="A.B",
+            category=Category.ALERT,
+            level=Level.ERROR,
+            message="ä",
+            message_args=("x", "y"),
+            record={"a": [1, None, "ü"]},
+            origin=Origin.TEST,
+            start_id="/t/1",
+            context="",
+            time="t",
+            event_id="7",
+        ),
+        Record(type="C.D", record=[1]),
+    )
+    write(store, arrival(5, records=records))
+    found = store.log.read_events_after(0, 10)
+    assert [event.seq for event in found] == [1, 2]
+    assert [event.id for event in found] == [f"{JOURNAL}-5-0", f"{JOURNAL}-5-1"]
+    for event, record in zip(found, records, strict=True):
+        for field in Record.__struct_fields__:
+            assert getattr(event, field) == getattr(record, field)
+    assert (found[0].source, found[0].address, found[0].received_ns, found[0].payload_id) == (
+        "bmc1",
+        "addr-bmc1",
+        5000,
+        1,
+    )
+    (payload,) = store.log.read_payloads_after(0, 10)
+    assert (payload.body, payload.journal_seq, payload.origin, payload.peer) == (b"{5}", 5, Origin.LIVE, "192.0.2.1")
+    assert store.queries.get(found[1].id) == found[1]
+    assert store.queries.payload(1) == payload
+    assert store.queries.get("nothing") is None
+    assert store.queries.payload(9) is None
+
+
+def test_rows_and_cursor_are_one_transaction(store):
+    """A batch that fails leaves neither rows nor cursor; the batch after it starts where the last good one ended."""
+    write(store, arrival(1))
+    broken = arrival(3, records=(Record(type="x", record={"nan": float("nan")}),))
+    with pytest.raises(ValueError, match="JSON"):
+        write(store, arrival(2), broken)
+    assert store.log.head() == 1
+    assert store.cursors.get(CURSOR) == 1
+    write(store, arrival(2))
+    assert [event.seq for event in store.log.read_events_after(0, 10)] == [1, 2]
+
+
+def test_repeated_batch_adds_nothing(store):
+    """The relay dies after the commit and before it deletes from the journal: the same entries come again."""
+    write(store, arrival(1), arrival(2, problem="torn"))
+    again = store.log.write([arrival(1), arrival(2, problem="torn"), arrival(3)], CURSOR, 3)
+    assert (again.payloads, again.events, again.quarantined) == (1, 1, 0)
+    assert store.log.head() == 2
+    assert len(store.quarantine.list()) == 1
+    assert store.sources.activity_of("bmc1").payloads == 2
+
+
+def test_another_journal_has_its_own_cursor(store):
+    write(store, arrival(1))
+    other = Arrival(
+        **{name: getattr(arrival(1), name) for name in Arrival.__struct_fields__} | {"journal_id": "b" * 12}
+    )
+    store.log.write([other], "journal:" + "b" * 12, 1)
+    assert [event.id for event in store.log.read_events_after(0, 9)] == [f"{JOURNAL}-1-0", "b" * 12 + "-1-0"]
+
+
+def test_sequence_numbers_are_never_reused(store, backend):
+    """A reader at 3 must see what comes after everything was purged."""
+    write(store, arrival(1), arrival(2), arrival(3))
+    with backend.write() as connection:
+        connection.execute(schema.event.delete())
+        connection.execute(schema.payload.delete())
+    assert store.log.head() == 3
+    write(store, arrival(4))
+    assert [event.seq for event in store.log.read_events_after(3, 9)] == [4]
+    assert [payload.seq for payload in store.log.read_payloads_after(3, 9)] == [4]
+
+
+def test_readers_skip_nothing_while_writers_race(store):
+    """Two writers, one reader that follows: it sees every event once and in order."""
+    total, seen = 60, []
+
+    def writer(journal):
+        for seq in range(1, total + 1):
+            item = Arrival(**{n: getattr(arrival(seq), n) for n in Arrival.__struct_fields__} | {"journal_id": journal})
+            store.log.write([item], f"journal:{journal}", seq)
+
+    threads = [threading.Thread(target=writer, args=(name * 12,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    while len(seen) < 2 * total:
+        seen += [event.seq for event in store.log.read_events_after(seen[-1] if seen else 0, 50)]
+    for thread in threads:
+        thread.join()
+    assert seen == list(range(1, 2 * total + 1))
+
+
+def test_quarantine_keeps_and_releases(store):
+    write(store, arrival(1), arrival(2, problem="torn"), arrival(3, problem="not JSON"))
+    held = store.quarantine.list()
+    assert [(item.journal_seq, item.reason, item.size) for item in held] == [(2, "torn", 3), (3, "not JSON", 3)]
+    assert store.quarantine.list(after=held[0].seq) == held[1:]
+    assert store.quarantine.body(held[0].seq) == b"{2}"
+    assert store.quarantine.body(99) is None
+
+    def understands(body):
+        return (Record(type="Now.Understood", record=None),) if body == b"{3}" else ()
+
+    outcome = store.quarantine.retry([item.seq for item in held] + [99], understands)
+    assert outcome == {held[0].seq: False, held[1].seq: True, 99: False}
+    assert store.queries.get(f"{JOURNAL}-3-0").type == "Now.Understood"
+    assert [item.journal_seq for item in store.quarantine.list()] == [2]
+    assert store.log.read_payloads_after(1, 9)[0].body == b"{3}"
+
+
+@pytest.fixture
+def many(store):
+    """Ten events; sources, levels and types by turns."""
+    for seq in range(1, 11):
+        record = Record(
+            type=f"T.{seq % 3}",
+            level=Level.ERROR if seq % 5 == 0 else Level.INFO,
+            record=None,
+            origin=Origin.TEST if seq == 7 else Origin.LIVE,
+            category=Category.ALERT if seq % 2 else Category.USAGE,
+            resource_id=f"/r/{seq}",
+        )
+        write(store, arrival(seq, source=f"bmc{seq % 2}", records=(record,)))
+    return store
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({}, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"order": "asc"}, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        ({"after": 7}, [10, 9, 8]),
+        ({"after": 7, "order": "asc"}, [8, 9, 10]),
+        ({"before": 3}, [2, 1]),
+        ({"source": ("bmc1",)}, [9, 7, 5, 3, 1]),
+        ({"source": ("bmc1", "bmc0"), "limit": 3}, [10, 9, 8]),
+        ({"type": ("T.0",)}, [9, 6, 3]),
+        ({"level": ("ERROR",)}, [10, 5]),
+        ({"level": ("ERROR",), "source": ("bmc1",)}, [5]),
+        ({"origin": ("test",)}, [7]),
+        ({"category": ("AlertEvent",), "after": 5}, [9, 7]),
+        ({"since_ns": 4000, "until_ns": 6000}, [5, 4]),
+        ({"id": (f"{JOURNAL}-4-0",)}, [4]),
+        ({"resource_id": ("/r/4", "/r/5")}, [5, 4]),
+        ({"source": ("'; DROP TABLE event; --",)}, []),
+    ],
+)
+def test_query(many, conditions, expected):
+    page = many.queries.find(Query(**conditions))
+    assert [event.seq for event in page.events] == expected
+    assert page.head == 10
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_pages_join_without_gap_or_repeat(many, order):
+    seen, position = [], {}
+    while True:
+        page = many.queries.find(Query(order=order, limit=3, source=("bmc1",), **position))
+        seen += [event.seq for event in page.events]
+        if page.next is None:
+            break
+        position = {"after" if order == "asc" else "before": page.next}
+    assert seen == sorted([1, 3, 5, 7, 9], reverse=order == "desc")
+
+
+def test_counts(many):
+    assert many.queries.counts() == {"event": 10, "payload": 10, "quarantine": 0}
+    assert many.queries.payloads_of("addr-bmc1", 5) == 3
+
+
+def test_cursors(store):
+    assert store.cursors.get("sink:x") is None
+    store.cursors.advance("sink:x", 5)
+    store.cursors.advance("sink:x", 7)
+    assert store.cursors.get("sink:x") == 7
+    assert store.cursors.all() == {"sink:x": 7}
+
+
+def test_a_lease_has_one_holder(store):
+    first = store.cursors.acquire("lane", "a", 60)
+    assert store.cursors.acquire("lane", "b", 60) is None
+    assert store.cursors.acquire("lane", "a", 60).fence == first.fence
+    store.cursors.advance("sink:lane", 1, first)
+    store.cursors.release(first)
+    second = store.cursors.acquire("lane", "b", 60)
+    assert second.fence > first.fence
+
+
+def test_a_paused_holder_is_fenced(store):
+    """It sleeps past its lease, another takes over: what the first one then writes doesn't count."""
+    first = store.cursors.acquire("lane", "a", -1)
+    second = store.cursors.acquire("lane", "b", 60)
+    store.cursors.advance("sink:lane", 10, second)
+    with pytest.raises(FencedError, match="held by b"):
+        store.cursors.advance("sink:lane", 5, first)
+    assert store.cursors.get("sink:lane") == 10
+    store.cursors.release(first)
+    assert store.cursors.acquire("lane", "c", 60) is None
+
+
+def test_lane_status_is_news_once(store):
+    report = store.cursors.report
+    assert report("text_log", "payload", "ok", "")
+    assert not report("text_log", "payload", "ok", "")
+    assert report("text_log", "payload", "retrying", "disk full")
+    assert not report("text_log", "payload", "retrying", "disk still full")
+    assert report("text_log", "payload", "ok", "")
+    assert [(lane.name, lane.state) for lane in store.cursors.lanes()] == [("text_log", "ok")]
+    store.cursors.forget_lanes({"other"})
+    assert store.cursors.lanes() == []
+
+
+def test_rejected_units_are_kept_once(store):
+    for unit_seq in (1, 1, 2):
+        store.cursors.reject("amqp", "event", unit_seq, "too large")
+    assert [(item.unit_seq, item.reason) for item in store.cursors.rejected("amqp")] == [
+        (2, "too large"),
+        (1, "too large"),
+    ]
+    assert store.cursors.rejected_counts() == {"amqp": 2}
+
+
+def test_sources(store):
+    version = store.sources.version()
+    wanted = registry.changes([{"name": "b", "address": "::ffff:192.0.2.9", "labels": {"rack": "1"}}, {"name": "a"}])
+    assert store.sources.upsert(wanted, check=True).created == ["b", "a"]
+    assert store.sources.list() == []
+    assert store.sources.version() == version
+    assert store.sources.upsert(wanted).created == ["b", "a"]
+    assert store.sources.version() > version
+    assert [item.name for item in store.sources.list()] == ["a", "b"]
+    assert store.sources.get("b").address == "192.0.2.9"
+    again = store.sources.upsert(wanted)
+    assert (again.unchanged, again.diff) == (["b", "a"], [])
+    changed = store.sources.upsert(registry.changes([{"name": "b", "serial": "S1"}]))
+    assert changed.updated == ["b"]
+    assert store.sources.get("b").labels == {"rack": "1"}
+    assert store.sources.get("b").serial == "S1"
+    assert store.sources.delete("b")
+    assert not store.sources.delete("b")
+    assert store.sources.get("b") is None
+
+
+def test_activity(store):
+    write(store, arrival(1, source="x"), arrival(2, source="y"), arrival(3, source="x", problem="torn"))
+    found = store.sources.activity()
+    assert list(found) == ["x", "y"]
+    assert (found["x"].payloads, found["x"].events, found["x"].quarantined, found["x"].last_seen_ns) == (1, 1, 1, 3000)
+    assert list(store.sources.activity(limit=1)) == ["x"]
+    assert store.sources.activity_of("nobody") is None
+
+
+@pytest.mark.usefixtures("store")
+def test_migrations_make_the_tables_of_the_queries(backend):
+    """The two descriptions of the schema can't drift."""
+    with backend.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+
+
+def test_opening_again_keeps_everything(store, backend):
+    write(store, arrival(1))
+    assert Store(backend).log.head() == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_a_newer_schema_is_refused(backend):
+    with backend.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(migrations.NewerSchemaError, match="9999"):
+        Store(backend)
+
+
+@pytest.mark.usefixtures("store")
+def test_sqlite_is_durable(backend):
+    """Entries are deleted from the journal after this commit, so it has to be synced."""
+    if backend.name != "sqlite":
+        pytest.skip("about SQLite's settings")
+    with backend.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_broken_file_says_so(tmp_path):
+    path = tmp_path / "log" / "events.db"
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database" * 100)
+    backend = SQLiteBackend(path)
+    with pytest.raises(StoreUnavailableError, match=str(path)):
+        Store(backend)
+    backend.close()
+    with pytest.raises(sqlite3.DatabaseError), sqlite3.connect(path) as connection:
+        connection.execute("SELECT 1 FROM event")
+
+
+def test_normalised_payload_survives_the_store(store):
+    """What the normaliser lets through the store takes, whatever the bytes."""
+    body = b'{"Events":[{"Message":"a\\ud800\\u0000","MessageArgs":["\\udfff"],"Oem":{"\\ud800":NaN,"big":1e999}}]}'
+    write(store, arrival(1, records=normalise(body).records))
+    assert store.log.read_events_after(0, 1)[0].message == "a\ufffd\ufffd"
