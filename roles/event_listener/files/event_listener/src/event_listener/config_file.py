@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import yaml
 
 from event_listener.addresses import parse_networks
 from event_listener.settings import Secret, Settings
+from event_listener.settings_types import description, limits, struct_in
 
 DEFAULT_PATH = "/etc/event-listener/config.yml"
 
@@ -88,21 +88,6 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
     return f"{error.problem}{where}"
 
 
-def _struct_in(annotation: Any) -> tuple[type[msgspec.Struct] | None, bool]:
-    """Return the Struct that an annotation is made of, and whether it is a list of them."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        return _struct_in(typing.get_args(annotation)[0])
-    if origin in (typing.Union, types.UnionType):
-        found = [_struct_in(argument) for argument in typing.get_args(annotation)]
-        return next((item for item in found if item[0]), (None, False))
-    if origin is list:
-        return _struct_in(typing.get_args(annotation)[0])[0], True
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return annotation, False
-    return None, False
-
-
 def _unknown_keys(data: object, struct: type[msgspec.Struct], prefix: str) -> typing.Iterator[str]:
     if not isinstance(data, dict):
         return
@@ -114,7 +99,7 @@ def _unknown_keys(data: object, struct: type[msgspec.Struct], prefix: str) -> ty
             hint = f"did you mean {prefix}{near[0]}?" if near else f"allowed here: {', '.join(sorted(known))}"
             yield f"{name} is not a setting; {hint}"
             continue
-        inner, is_list = _struct_in(known[key])
+        inner, is_list = struct_in(known[key])
         if inner is None:
             continue
         if is_list and isinstance(value, list):
@@ -148,12 +133,11 @@ def _help(key: str) -> str:
         if struct is None:
             return ""
         annotation = next((item.type for item in msgspec.structs.fields(struct) if item.encode_name == part), None)
-        struct = _struct_in(annotation)[0] if annotation is not None else None
-    if typing.get_origin(annotation) is typing.Annotated and struct is not Secret:
-        for meta in typing.get_args(annotation)[1:]:
-            if isinstance(meta, msgspec.Meta) and meta.description:
-                return f". It is: {meta.description}"
-    return ""
+        struct = struct_in(annotation)[0] if annotation is not None else None
+    if annotation is None or struct is Secret:
+        return ""
+    bounds = limits(annotation)
+    return f" ({bounds}). It is: {description(annotation)}" if bounds else f". It is: {description(annotation)}"
 
 
 def _inconsistencies(settings: Settings) -> typing.Iterator[str]:

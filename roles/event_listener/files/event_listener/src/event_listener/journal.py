@@ -14,15 +14,18 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
 from event_listener.filesystems import refuse_network_filesystem
 from event_listener.turnstile import Turnstile
+
+_T = TypeVar("_T")
 
 STATUS_OK = "ok"
 STATUS_MALFORMED = "malformed"
@@ -52,6 +55,7 @@ _READ = (
     "SELECT seq, received_ns, source, peer, credential, content_type, status, reason, body "
     "FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
 )
+_PROBE = "INSERT INTO meta VALUES ('probe', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 _DELETE = "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?)"
 
 
@@ -170,17 +174,20 @@ class Journal:
 
         Raises JournalUnavailableError when nothing was stored, JournalBrokenError when fsync failed.
         """
+        return self._in_turn(lambda connection: self._insert(connection, entries))
+
+    def check(self) -> None:
+        """Prove that a transaction can be written and synced now (a mark in `meta`). Raises as append does."""
+        self._in_turn(lambda connection: connection.execute(_PROBE, (str(time.time_ns()),)))
+
+    def _in_turn(self, action: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
             self._prepare()
             with self._file.turnstile:
-                return self._insert(self._file.connection(), entries)
+                return action(self._file.connection())
         except (sqlite3.Error, OSError) as error:
             self._file.close()
             raise _translated(error, self._file.path) from error
-
-    def check(self) -> None:
-        """Prove that a transaction can be written now, storing nothing. Raises as append does."""
-        self.append(())
 
     def _prepare(self) -> None:
         if not self._prepared:

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `event-listener`. Commands are named in one table and imported when called: ingest never loads SQL."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from event_listener import __version__
+
+COMMANDS = {
+    "check": "event_listener.commands.check:check",
+    "ingest": "event_listener.commands.serve:ingest",
+    "manage": "event_listener.commands.serve:manage",
+    "relay": "event_listener.commands.serve:relay",
+    "run": "event_listener.commands.run:run",
+    "settings": "event_listener.commands.settings:settings_reference",
+    "stop": "event_listener.commands.run:stop",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - same
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="event-listener")
+@click.option("-c", "--config", envvar="EVENT_LISTENER_CONFIG", metavar="FILE", help="Configuration file.")
+@click.pass_context
+def main(context: click.Context, config: str | None) -> None:
+    """Receive Redfish events, acknowledge what is on disk, keep and publish it."""
+    context.obj = {"config": config}

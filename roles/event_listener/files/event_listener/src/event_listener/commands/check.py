@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`event-listener check`: is this configuration good to start with?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from event_listener import config_file
+from event_listener.commands import EXIT_CONFIGURATION, config_option, config_path
+from event_listener.filesystems import NetworkFilesystemError, refuse_network_filesystem
+from event_listener.secrets import SecretError, read_secret
+from event_listener.settings import Secret, Settings
+from event_listener.sockets import BindError, split_bind
+
+
+@click.command(short_help="Check the configuration; changes nothing.")
+@config_option
+@click.option("--syntax-only", is_flag=True, help="Look at the file alone: not at secrets, certificates, directories.")
+def check(config: str | None, syntax_only: bool) -> None:
+    """Check the configuration file and what it refers to. One line per mistake, exit status 78; changes nothing."""
+    path = config_path(config)
+    try:
+        settings = config_file.load(path)
+    except config_file.ConfigError as error:
+        _fail(error.path, error.problems)
+    problems = [*_binds(settings), *([] if syntax_only else _references(settings))]
+    if problems:
+        _fail(path, problems)
+    click.echo(f"{path}: good")
+
+
+def _fail(path: str, problems: list[str]) -> None:
+    for problem in problems:
+        click.echo(f"{path}: {problem}", err=True)
+    sys.exit(EXIT_CONFIGURATION)
+
+
+def _binds(settings: Settings) -> Iterator[str]:
+    for name, binds in (("ingest.bind", settings.ingest.bind), ("manage.bind", [settings.manage.bind])):
+        for bind in binds:
+            if bind.startswith("unix:/"):
+                continue
+            try:
+                split_bind(bind)
+            except BindError as error:
+                yield f"{name}: {error}"
+
+
+def _references(settings: Settings) -> Iterator[str]:
+    for name, secret in secrets_in(settings):
+        try:
+            read_secret(secret)
+        except SecretError as error:
+            # systemd gives credentials to the service only; here they can't be looked at.
+            if secret.credential is None:
+                yield f"{name}: {error}"
+    if not settings.ingest.plain_http:
+        yield from _tls(settings)
+    yield from _state(settings)
+
+
+def secrets_in(settings: Settings) -> Iterator[tuple[str, Secret]]:
+    """Yield each secret that the settings refer to, with its key."""
+    for index, item in enumerate(settings.ingest.credentials):
+        for name, secret in (("password", item.password), ("token", item.token)):
+            if secret is not None:
+                yield f"ingest.credentials[{index}].{name}", secret
+    for index, token in enumerate(settings.manage.tokens):
+        yield f"manage.tokens[{index}].token", token.token
+
+
+def _tls(settings: Settings) -> Iterator[str]:
+    from event_listener.tls import TlsError, server_context  # noqa: PLC0415 - gevent, not needed for the rest
+
+    try:
+        server_context(settings.ingest.tls)
+    except TlsError as error:
+        yield str(error)
+
+
+def _state(settings: Settings) -> Iterator[str]:
+    existing = next(
+        path for path in (Path(settings.state_dir), *Path(settings.state_dir).absolute().parents) if path.exists()
+    )
+    try:
+        refuse_network_filesystem(existing)
+    except NetworkFilesystemError as error:
+        yield f"state_dir: {error}"

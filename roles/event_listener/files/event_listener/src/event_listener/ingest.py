@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ingest application: POST only. Authenticate, limit, journal, answer; 2xx means that it is on disk.
+
+401 no or wrong credentials      403 network or source not allowed      404, 405 not POST to / or /events/<source>
+408 body too slow                400 body cut short (dropped)           413 above quarantine_max_body
+415 compressed                   503 the journal can't be written (Retry-After)
+response_status stored           malformed_status stored in quarantine
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from event_listener import ingest_metrics as metrics
+from event_listener.addresses import PeerResolver, contains, parse_networks
+from event_listener.auth import CHALLENGE, Authenticator
+from event_listener.body import BodyError, TooLargeError, TooSlowError, discard_body, read_body
+from event_listener.journal import STATUS_MALFORMED, STATUS_OK, Entry, JournalUnavailableError
+from event_listener.notices import Notices
+from event_listener.payload import MalformedError, decode
+from event_listener.registry_snapshot import RegistryView, SourceEntry
+from event_listener.settings import SOURCE_ID_PATTERN, Settings
+
+logger = logging.getLogger(__name__)
+
+Submit = Callable[[Entry, float], int]
+Stored = Callable[[Entry], None]
+
+_SOURCE_ID = re.compile(SOURCE_ID_PATTERN)
+# What is read and thrown away of a refused request, so that the client gets to read the answer.
+_DISCARD_STRANGER = 65536
+_DISCARD_FACTOR = 4
+
+
+class RefusedError(Exception):
+    """The request is answered with `status`, and nothing of it is stored; `reason` is its name in the metrics."""
+
+    def __init__(self, status: int, reason: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+        self.headers = headers or {}
+        super().__init__(detail)
+
+
+class Receiver:
+    """The steps between a request and its answer. `submit` stores an entry durably; `stored` is told afterwards."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        authenticator: Authenticator,
+        submit: Submit,
+        notices: Notices,
+        stored: Stored | None = None,
+    ) -> None:
+        self._settings = settings.ingest
+        self._authenticator = authenticator
+        self._submit = submit
+        self._notices = notices
+        self._stored = stored
+        self._registry = RegistryView(settings.state_dir)
+        self._peers = PeerResolver(settings.ingest.trusted_proxies)
+        self._allowed = parse_networks(settings.ingest.allowed_networks)
+
+    def receive(self, environ: dict[str, Any], source: str | None) -> Response:
+        """Return the answer to a POST for `source` (the id in the path, None for `/`)."""
+        peer = self._peers.resolve(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        try:
+            credential, registered = self._admit(environ, source, peer)
+            body = self._body(environ)
+            entry = self._entry(environ, source, peer, credential, body)
+            self._submit(entry, self._settings.commit_timeout)
+        except RefusedError as refusal:
+            return self._refused(refusal, source, peer)
+        except JournalUnavailableError as error:
+            return self._unavailable(error)
+        return self._accepted(entry, registered)
+
+    def _admit(self, environ: dict[str, Any], source: str | None, peer: str) -> tuple[str, SourceEntry | None]:
+        """Return the credential's name and the registered source; raises RefusedError."""
+        if self._allowed and not contains(self._allowed, peer):
+            self._refuse(environ, _DISCARD_STRANGER, 403, "network", "this network is not allowed to send events")
+        verdict = self._authenticator.judge(environ.get("HTTP_AUTHORIZATION"))
+        if not verdict.name:
+            detail = f"{verdict.reason} credentials; set them in the subscription's HttpHeaders"
+            challenge = {"WWW-Authenticate": CHALLENGE}
+            self._refuse(environ, _DISCARD_STRANGER, 401, f"credentials_{verdict.reason}", detail, challenge)
+        registered = self._registry.find(source, peer)
+        if self._registry.problem:
+            self._notices.warn("registry", self._registry.problem)
+        if self._settings.registered_only and (registered is None or registered.state == "retired"):
+            self._refuse(environ, _DISCARD_STRANGER, 403, "unregistered", "this source is not in the registry")
+        if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
+            detail = "compressed bodies are not taken"
+            self._refuse(environ, self._settings.max_body, 415, "compressed", detail, {"Accept-Encoding": "identity"})
+        return verdict.name, registered
+
+    def _body(self, environ: dict[str, Any]) -> bytes:
+        limit, seconds = self._settings.quarantine_max_body, self._settings.body_timeout
+        try:
+            return read_body(environ, limit, seconds)
+        except TooLargeError:
+            detail = f"the body is larger than {limit} bytes (ingest.quarantine_max_body)"
+            self._refuse(environ, limit * _DISCARD_FACTOR, 413, "too_large", detail)
+        except TooSlowError as error:
+            metrics.CUT_SHORT.inc()
+            raise RefusedError(
+                408, "too_slow", f"the body took longer than {seconds} s (ingest.body_timeout)"
+            ) from error
+        except BodyError as error:
+            metrics.CUT_SHORT.inc()
+            raise RefusedError(400, "cut_short", "the body ended before it was complete; dropped") from error
+
+    def _entry(self, environ: dict[str, Any], source: str | None, peer: str, credential: str, body: bytes) -> Entry:
+        limits = self._settings
+        status, reason = STATUS_OK, ""
+        try:
+            if len(body) > limits.max_body:
+                raise MalformedError(f"{len(body)} bytes, more than {limits.max_body} (ingest.max_body)")  # noqa: TRY301 - one way into quarantine
+            decode(body, max_depth=limits.max_depth, max_records=limits.max_records)
+        except MalformedError as error:
+            status, reason = STATUS_MALFORMED, str(error)
+        return Entry(
+            received_ns=time.time_ns(),
+            source=source,
+            peer=peer,
+            credential=credential,
+            content_type=environ.get("CONTENT_TYPE", "")[:256],
+            status=status,
+            reason=reason,
+            body=body,
+        )
+
+    def _refuse(
+        self, environ: dict[str, Any], discard: int, status: int, reason: str, detail: str,
+        headers: dict[str, str] | None = None,
+    ) -> NoReturn:  # fmt: skip
+        discard_body(environ, discard, self._settings.body_timeout)
+        raise RefusedError(status, reason, detail, headers)
+
+    def _accepted(self, entry: Entry, registered: SourceEntry | None) -> Response:
+        metrics.PAYLOADS.labels(entry.status).inc()
+        metrics.BYTES.inc(len(entry.body))
+        if self._stored is not None:
+            self._stored(entry)
+        if entry.status == STATUS_MALFORMED:
+            self._notices.warn(
+                f"malformed {entry.peer}", f"kept a malformed payload of {entry.peer} in quarantine: {entry.reason}"
+            )
+            if self._settings.malformed_status >= 300:
+                return _answer(self._settings.malformed_status, {"status": "quarantined", "detail": entry.reason})
+        status = (registered.response_status if registered else None) or self._settings.response_status
+        return _answer(status, {"status": "stored"})
+
+    def _refused(self, refusal: RefusedError, source: str | None, peer: str) -> Response:
+        metrics.REFUSED.labels(refusal.reason).inc()
+        named = f"{peer} ({source})" if source else peer
+        self._notices.warn(f"{refusal.reason} {peer}", f"refused {refusal.status} {named}: {refusal.detail}")
+        return _answer(refusal.status, {"status": "refused", "detail": refusal.detail}, refusal.headers)
+
+    def _unavailable(self, error: JournalUnavailableError) -> Response:
+        metrics.UNAVAILABLE.inc()
+        self._notices.warn("unavailable", f"answering 503: {error}")
+        headers = {"Retry-After": str(self._settings.retry_after)}
+        return _answer(
+            503, {"status": "unavailable", "detail": "the event can't be stored now; send it again"}, headers
+        )
+
+
+def create_app(receiver: Receiver) -> Flask:
+    """Return the WSGI application around `receiver`."""
+    app = Flask("event_listener.ingest", static_folder=None)
+    app.url_map.strict_slashes = False
+
+    def receive(source: str | None = None) -> Response:
+        if source is not None and not _SOURCE_ID.fullmatch(source):
+            return _not_found()
+        return receiver.receive(request.environ, source)
+
+    for rule in ("/", "/events/<source>"):
+        app.add_url_rule(rule, "receive", receive, methods=["POST"], provide_automatic_options=False)
+
+    @app.errorhandler(HTTPException)
+    def _http_error(error: HTTPException) -> Response:
+        discard_body(request.environ, _DISCARD_STRANGER, 5)
+        if error.code == 405:
+            return _answer(405, {"status": "refused", "detail": "only POST is answered here"}, {"Allow": "POST"})
+        return _not_found() if error.code == 404 else _answer(error.code or 400, {"status": "refused"})
+
+    @app.errorhandler(Exception)
+    def _bug(error: Exception) -> Response:
+        logger.error("a request failed in an unforeseen way; please report this", exc_info=error)
+        return _answer(500, {"status": "error"})
+
+    return app
+
+
+def _not_found() -> Response:
+    return _answer(404, {"status": "refused", "detail": "post to / or /events/<source>"})
+
+
+def _answer(status: int, body: dict[str, str], headers: dict[str, str] | None = None) -> Response:
+    """Return an answer that every known BMC takes: a length, and a short JSON body (none with 204)."""
+    if status == 204:
+        return Response(status=204, headers=headers)
+    return Response(json.dumps(body) + "\n", status=status, headers=headers, content_type="application/json")

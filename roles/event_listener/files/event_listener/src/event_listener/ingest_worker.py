@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""gunicorn's gevent worker, with time limits on what it leaves without: handshakes, stalled clients; and quiet logs.
+
+`server_class` is gunicorn's documented place for another server; the rest overrides public methods of its workers.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from functools import partial
+from typing import Any, cast
+
+from gevent import ssl
+from gevent.server import StreamServer
+from gunicorn import util
+from gunicorn.workers.base_async import AsyncWorker
+from gunicorn.workers.ggevent import GeventWorker
+
+from event_listener import ingest_metrics as metrics
+from event_listener.addresses import canonical_address
+from event_listener.notices import Notices
+
+logger = logging.getLogger(__name__)
+# Before the first fork, so that the workers share it.
+notices = Notices(logger)
+
+_STATUS = {
+    "LimitRequestLine": (414, "URI Too Long"),
+    "LimitRequestHeaders": (431, "Request Header Fields Too Large"),
+    "ExpectationFailed": (417, "Expectation Failed"),
+    "UnsupportedTransferCoding": (501, "Not Implemented"),
+}
+
+
+class IngestWorker(GeventWorker):
+    """Serves the ingest application."""
+
+    def server_class(  # type: ignore[override] # gunicorn only calls it; as a method it knows the worker
+        self, listener: Any, *, spawn: Any, ssl_context: ssl.SSLContext | None = None, **_: Any
+    ) -> StreamServer:
+        """Return the server of one listening socket (called by GeventWorker.run)."""
+        # The handshake is ours and not gevent's, which has no limit for it and prints a trace when it fails.
+        server = StreamServer(listener, handle=partial(self._enter, listener, ssl_context), spawn=spawn)
+        # One at a time, so that a burst of connections is shared by the workers.
+        server.max_accept = 1
+        return server
+
+    def _enter(self, listener: Any, context: ssl.SSLContext | None, client: Any, address: Any) -> None:
+        if context is None:
+            self.handle(listener, client, address)
+            return
+        client.settimeout(cast("Any", self.app).settings.ingest.tls.handshake_timeout)
+        try:
+            wrapped = context.wrap_socket(client, server_side=True)
+        except OSError as error:  # ssl.SSLError, time-outs and resets
+            metrics.TLS_FAILURES.inc()
+            peer = canonical_address(str(address[0])) if address else "unix"
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            notices.warn(f"tls {peer}", f"TLS handshake with {peer} failed: {reason}")
+            return
+        with closing(wrapped):
+            self.handle(listener, wrapped, address)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection; every single read or write ends, also with a peer that is gone without a word."""
+        client.settimeout(self.cfg.keepalive + 5)
+        AsyncWorker.handle(self, listener, client, addr or ("", 0))
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
+        """Serve one request; lets the application end the connection (see body.py)."""
+        req.body.force_close = req.force_close
+        try:
+            return bool(super().handle_request(listener_name, req, sock, addr))
+        except TimeoutError as error:
+            logger.debug("a client doesn't read its answer")
+            raise StopIteration from error
+
+    def handle_error(
+        self,
+        req: Any,  # noqa: ARG002 - gunicorn's signature
+        client: Any,
+        addr: Any,
+        exc: BaseException,
+    ) -> None:
+        """Answer what isn't HTTP. gunicorn would log the offending header line, which may hold a password."""
+        peer = canonical_address(str(addr[0])) if addr and addr[0] else "unix"
+        kind = type(exc).__name__
+        if type(exc).__module__.startswith("gunicorn.http"):
+            status, reason = _STATUS.get(kind, (400, "Bad Request"))
+            metrics.REFUSED.labels("not_http").inc()
+            notices.warn(f"http {peer}", f"refused {status} {peer}: not a valid HTTP request ({kind})")
+        elif isinstance(exc, OSError):
+            logger.debug("a connection broke: %s", kind)
+            return
+        else:
+            status, reason = 500, "Internal Server Error"
+            logger.error("a request failed in an unforeseen way; please report this", exc_info=exc)
+        try:
+            util.write_error(client, status, reason, "")
+        except OSError:
+            logger.debug("the client is gone before its answer")

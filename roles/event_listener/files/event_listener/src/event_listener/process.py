@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a process does to itself: give up root, die with its parent, hold a pid file."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import pwd
+import signal
+from pathlib import Path
+
+from event_listener.settings import Settings
+
+SERVICE_USER = "event-listener"
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+class PrivilegeError(Exception):
+    """Root can't be given up; the text says what to do."""
+
+
+def service_account(settings: Settings) -> pwd.struct_passwd | None:
+    """Return the account that root changes to; None is: stay root. Raises PrivilegeError."""
+    if settings.user:
+        try:
+            account = pwd.getpwnam(settings.user)
+        except KeyError as error:
+            raise PrivilegeError(
+                f"the account {settings.user} (setting `user`) doesn't exist; create it or correct the setting"
+            ) from error
+        return account if account.pw_uid else None
+    try:
+        return pwd.getpwnam(SERVICE_USER)
+    except KeyError:
+        return _owner(Path(settings.state_dir))
+
+
+def _owner(directory: Path) -> pwd.struct_passwd | None:
+    try:
+        uid = directory.stat().st_uid
+        return pwd.getpwuid(uid) if uid else None
+    except (FileNotFoundError, KeyError):
+        return None
+
+
+def drop_privileges(settings: Settings) -> None:
+    """Change from root to the service user for good, so that no command leaves root-owned files behind.
+
+    Does nothing for another user than root. Raises PrivilegeError.
+    """
+    os.umask(0o027)
+    if os.geteuid() != 0:
+        return
+    account = service_account(settings)
+    if account is None:
+        return
+    try:
+        os.initgroups(account.pw_name, account.pw_gid)
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+    except OSError as error:
+        raise PrivilegeError(f"can't change from root to {account.pw_name}: {error.strerror}") from error
+    os.environ["HOME"] = account.pw_dir
+    os.environ["USER"] = os.environ["LOGNAME"] = account.pw_name
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to send SIGTERM when the process `parent` ends. Call it after changing user: that clears it."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        # It ended before the kernel knew of our wish.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class PidFileError(Exception):
+    """The pid file can't be taken; the text says why."""
+
+
+class PidFile:
+    """A file with our pid, locked as long as we live: a stale file is never mistaken for a running listener."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = -1
+
+    def take(self) -> None:
+        """Lock the file and write our pid. Raises PidFileError when another process holds it."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = self.path.read_text(encoding="ascii").strip()
+            raise PidFileError(
+                f"a listener is running already (pid {holder}, {self.path}); stop it with `event-listener stop`"
+            ) from error
+        except OSError as error:
+            raise PidFileError(f"the pid file {self.path} can't be written: {error.strerror}") from error
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def holder(self) -> int | None:
+        """Return the pid of the process that holds the lock; None when nobody does. Raises PidFileError."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise PidFileError(f"the pid file {self.path} can't be read: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(os.read(descriptor, 32) or b"0") or None
+        finally:
+            os.close(descriptor)
+        return None

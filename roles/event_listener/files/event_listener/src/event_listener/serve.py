@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two web servers: gunicorn with gevent workers for ingest, with threads for manage."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from event_listener import config_file, metrics, tls
+from event_listener.auth import Authenticator, Credential
+from event_listener.console import console_from_environment
+from event_listener.filesystems import refuse_network_filesystem
+from event_listener.journal import Journal
+from event_listener.secrets import SecretError, read_secret
+from event_listener.settings import Ingest, Settings
+from event_listener.sockets import activated_by_systemd, inherited, open_sockets
+
+logger = logging.getLogger(__name__)
+
+Options = dict[str, Any]
+
+
+def ingest_credentials(settings: Ingest) -> list[Credential]:
+    """Return the credentials with their secrets. Raises SecretError."""
+    found = []
+    for item in settings.credentials:
+        reference = item.password if item.username is not None else item.token
+        if reference is None:  # the settings' own check allows no such credential
+            raise SecretError(f"ingest.credentials: {item.name} has no secret")
+        found.append(Credential(item.name, read_secret(reference), item.username))
+    return found
+
+
+def prepare_state(settings: Settings) -> None:
+    """Make the directories that all processes share. Raises OSError, also for a network file system."""
+    state = Path(settings.state_dir)
+    state.mkdir(mode=0o750, parents=True, exist_ok=True)
+    refuse_network_filesystem(state)
+    (state / "run").mkdir(mode=0o750, exist_ok=True)
+
+
+class _Server(BaseApplication):
+    """gunicorn without its command line, configuration file or environment: all comes from our settings."""
+
+    def __init__(self, settings: Settings, options: Options) -> None:
+        self.settings = settings
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand our options to gunicorn."""
+        for name, value in {**_common(), **self._options}.items():
+            self.cfg.set(name, value)
+
+
+def _common() -> Options:
+    return {
+        "control_socket_disable": True,
+        "accesslog": None,
+        "errorlog": "-",
+        # Nobody may set the scheme, the script name or the peer by a header; trusted_proxies is ours.
+        "forwarded_allow_ips": "",
+        "limit_request_line": 4094,
+        "limit_request_fields": 64,
+        # OpenBMC allows 8,096 bytes of HttpHeaders.
+        "limit_request_field_size": 8190,
+        "graceful_timeout": 10,
+        # The heartbeat file of a worker: on a disk that hangs, the master would kill healthy workers.
+        "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - a file of gunicorn's
+    }
+
+
+def _binds(binds: list[str]) -> Options:
+    """Return gunicorn's `bind`: sockets of systemd, of our supervisor, or opened here."""
+    if activated_by_systemd():
+        return {}
+    numbers = inherited() or [one.detach() for one in open_sockets(binds)]
+    return {"bind": [f"fd://{number}" for number in numbers]}
+
+
+class IngestServer(_Server):
+    """Serves ingest. SIGHUP reads the configuration again; with a mistake in it, the old one stays in use."""
+
+    def __init__(self, settings: Settings, path: str, binds: Options) -> None:
+        self._path = path
+        self._credentials = ingest_credentials(settings.ingest)
+        super().__init__(settings, {**binds, **self._ingest_options(settings.ingest)})
+
+    def _ingest_options(self, settings: Ingest) -> Options:
+        options: Options = {
+            "proc_name": "event-listener-ingest",
+            "workers": settings.workers,
+            "worker_class": "event_listener.ingest_worker.IngestWorker",
+            "worker_connections": settings.max_connections,
+            "keepalive": settings.keepalive,
+            "post_fork": _post_fork,
+        }
+        if not settings.plain_http:
+            # These two only switch TLS on; the context is ours.
+            options.update(certfile=settings.tls.certificate, keyfile=settings.tls.key, ssl_context=self._context)
+        return options
+
+    def _context(self, _config: Any, _default: Callable[[], Any]) -> Any:
+        context = tls.server_context(self.settings.ingest.tls)
+        gevent.spawn(tls.renew_forever, context, self.settings.ingest.tls)
+        return context
+
+    def reload(self) -> None:
+        """Take the changed configuration, if it is good."""
+        try:
+            settings = config_file.load(self._path)
+            credentials = ingest_credentials(settings.ingest)
+            if not settings.ingest.plain_http:
+                tls.server_context(settings.ingest.tls)
+        except (config_file.ConfigError, SecretError, tls.TlsError) as error:
+            logger.error("the changed configuration is not used, the old one stays: %s", error)  # noqa: TRY400 - no trace
+            return
+        self.settings, self._credentials = settings, credentials
+        self._options.update(self._ingest_options(settings.ingest))
+        super().reload()
+
+    def load(self) -> Any:
+        """Return the application (in a worker, after the fork and gevent's patching)."""
+        from event_listener.group_commit import GroupCommit  # noqa: PLC0415 - counts; see metrics.py
+        from event_listener.ingest import Receiver, create_app  # noqa: PLC0415 - same
+        from event_listener.ingest_metrics import observe_commit  # noqa: PLC0415 - same
+        from event_listener.ingest_worker import notices  # noqa: PLC0415 - same
+
+        commit = GroupCommit(Journal(self.settings.state_dir).append, observe_commit, _end_process)
+        authenticator = Authenticator(self._credentials)
+        return create_app(
+            Receiver(self.settings, authenticator, commit.submit, notices, stored=console_from_environment())
+        )
+
+
+def _post_fork(_server: Any, worker: Any) -> None:
+    try:
+        metrics.preallocate(os.getpid())
+    except OSError as error:
+        logger.warning("the metrics of worker %s have no room on the disk: %s", worker.pid, error.strerror)
+
+
+def _end_process(error: Exception) -> None:
+    """End all of ingest after a failed fsync: with this code of a worker gunicorn's master ends too."""
+    logger.critical("%s", error)
+    os._exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def serve_ingest(settings: Settings, path: str, binds: Options | None = None) -> None:
+    """Serve until a signal. Raises BindError, SecretError, TlsError or OSError before it serves."""
+    prepare_state(settings)
+    metrics.enable_multiprocess(settings.state_dir)
+    if not settings.ingest.plain_http:
+        tls.server_context(settings.ingest.tls)
+    if not settings.ingest.credentials:
+        logger.warning("ingest.credentials is empty: every POST is refused with 401 until there is one")
+    IngestServer(settings, path, _binds(settings.ingest.bind) if binds is None else binds).run()
+
+
+class ManageServer(_Server):
+    """Serves the management API."""
+
+    def load(self) -> Any:
+        """Return the application, in the worker."""
+        from event_listener.manage import create_app  # noqa: PLC0415 - ingest must not load SQLAlchemy
+
+        return create_app(self.settings)
+
+
+def serve_manage(settings: Settings, binds: Options | None = None) -> None:
+    """Serve until a signal. Raises BindError or OSError before it serves."""
+    prepare_state(settings)
+    options = {
+        "proc_name": "event-listener-manage",
+        "worker_class": "gthread",
+        "workers": 1,
+        "threads": settings.manage.threads,
+        **(_binds([settings.manage.bind]) if binds is None else binds),
+    }
+    ManageServer(settings, options).run()
+
+
+def open_binds(binds: list[str]) -> Options:
+    """Open the listening sockets now, while we may; the result goes to serve_ingest or serve_manage."""
+    return _binds(binds)
