@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What integration tests start: a listener (`listener`), a fleet of simulated BMCs (`fleet`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.integration.listener_process import RunningListener
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files of a test CA (`ca`) and of a listener on loopback (`certificate`, `key`)."""
+    directory = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1", "::1")
+    paths = {name: directory / f"{name}.pem" for name in ("ca", "certificate", "key")}
+    authority.cert_pem.write_to_path(str(paths["ca"]))
+    issued.private_key_pem.write_to_path(str(paths["key"]))
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(str(paths["certificate"]), append=True)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def listener(
+    tmp_path_factory: pytest.TempPathFactory, certificates: dict[str, Path]
+) -> Iterator[Callable[..., RunningListener]]:
+    """Factory: `listener(settings)` starts `event-listener run` and returns it ready; `with` stops it.
+
+    `settings` is merged over the test configuration. `host` is the address to listen on, `arguments` go to `run`,
+    `start=False` leaves starting to the test.
+    """
+    started: list[RunningListener] = []
+
+    def make(
+        settings: dict | None = None, *, host: str = "127.0.0.1", arguments: list | None = None, start: bool = True
+    ) -> RunningListener:
+        directory = tmp_path_factory.mktemp("listener")
+        running = RunningListener(directory, certificates, settings or {}, host=host, arguments=arguments or [])
+        started.append(running)
+        return running.start() if start else running
+
+    yield make
+    for running in started:
+        running.stop()

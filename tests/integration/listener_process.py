@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real `event-listener run` for tests: its configuration, its processes, its answers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+import yaml
+from event_listener.journal import JournalReader
+
+READY_SECONDS = 40
+STOP_SECONDS = 30
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a TCP port of `host` that was free a moment ago."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+def merged(base: dict, changes: dict) -> dict:
+    """Return `base` with `changes`, dictionaries within dictionaries merged."""
+    result = dict(base)
+    for key, value in changes.items():
+        result[key] = merged(result[key], value) if isinstance(value, dict) and key in result else value
+    return result
+
+
+def url_host(host: str) -> str:
+    """Return `host` as a URL wants it."""
+    return f"[{host}]" if ":" in host else host
+
+
+class RunningListener:
+    """`url` and `manage_url` without a slash at the end; `credentials` = (username, password); a context manager."""
+
+    def __init__(self, directory: Path, certificates: dict[str, Path], settings: dict, *, host: str, arguments: list):
+        self.directory = directory
+        self.ca_path = certificates["ca"]
+        self.state_dir = directory / "state"
+        self.log_dir = directory / "logs"
+        self.config_path = directory / "config.yml"
+        self.output_path = directory / "output.txt"
+        self.credentials = ("bmc", secrets.token_hex(12))
+        self.token = secrets.token_hex(12)
+        self.api_token = secrets.token_hex(12)
+        self.arguments = arguments
+        self.process: subprocess.Popen | None = None
+        self._write_configuration(certificates, settings, host)
+
+    def _write_configuration(self, certificates: dict[str, Path], settings: dict, host: str) -> None:
+        port, manage_port = free_port(host), free_port()
+        for name, text in (("password", self.credentials[1]), ("token", self.token), ("api-token", self.api_token)):
+            (self.directory / name).write_text(text + "\n")
+        base = {
+            "state_dir": str(self.state_dir),
+            "user": "root",
+            "ingest": {
+                "bind": [f"{url_host(host)}:{port}"],
+                "tls": {"certificate": str(certificates["certificate"]), "key": str(certificates["key"])},
+                "credentials": [
+                    {"name": "basic", "username": "bmc", "password": {"file": str(self.directory / "password")}},
+                    {"name": "bearer", "token": {"file": str(self.directory / "token")}},
+                ],
+            },
+            "manage": {
+                "bind": f"127.0.0.1:{manage_port}",
+                "tokens": [{"name": "tests", "token": {"file": str(self.directory / "api-token")}}],
+            },
+            "sinks": {
+                "text_log": {"directory": str(self.log_dir)},
+                "json_lines": {"directory": str(self.log_dir)},
+            },
+        }
+        self.settings = merged(base, settings)
+        self.config_path.write_text(yaml.safe_dump(self.settings))
+        scheme = "http" if self.settings["ingest"].get("plain_http") else "https"
+        self.address = (host, port)
+        self.url = f"{scheme}://{url_host(host)}:{port}"
+        self.manage_url = f"http://127.0.0.1:{manage_port}"
+
+    def start(self, *, wait: bool = True) -> RunningListener:
+        """Start it; with `wait`, return once it says that it is ready."""
+        command = [sys.executable, "-m", "event_listener", "run", "--config", str(self.config_path), *self.arguments]
+        with self.output_path.open("ab") as output:
+            self._began = output.tell()
+            # A session of its own: a Ctrl-C in the terminal of the tests ends them, and they end it.
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        """Wait for the line that `run` prints when all answers."""
+        assert self.process is not None
+        deadline = time.monotonic() + READY_SECONDS
+        while b"ready: " not in self.output_path.read_bytes()[self._began :]:
+            assert self.process.poll() is None, f"the listener ended:\n{self.output()}"
+            assert time.monotonic() < deadline, f"the listener didn't get ready:\n{self.output()}"
+            time.sleep(0.05)
+
+    def output(self) -> str:
+        """Return what the listener printed so far."""
+        return self.output_path.read_text(errors="replace")
+
+    def stop(self) -> int | None:
+        """End it in good order and return its exit status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
+        finally:
+            self.process = None
+
+    def __enter__(self) -> RunningListener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def pids(self, name: str) -> list[int]:
+        """Return the processes of a part: supervisor, ingest (its master), worker (of ingest), manage or relay."""
+        assert self.process is not None
+        if name == "supervisor":
+            return [self.process.pid]
+        if name == "worker":
+            return [pid for master in self.pids("ingest") for pid in children(master)]
+        return [pid for pid in children(self.process.pid) if f"\0{name}\0" in command_line(pid)]
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal to (the first process of) a part, as `pids` names them; return its pid."""
+        pid = self.pids(name)[0]
+        os.kill(pid, number)
+        return pid
+
+    def post(self, body: object, path: str = "/", **options) -> requests.Response:
+        """POST as a BMC does: JSON, the right credentials, the test CA; `options` are those of requests.post."""
+        options = {"auth": self.credentials, "verify": str(self.ca_path)} | options
+        key = "data" if isinstance(body, bytes) else "json"
+        return requests.post(self.url + path, **{key: body}, timeout=options.pop("timeout", 10), **options)
+
+    def api(self, path: str, **parameters) -> requests.Response:
+        """GET from the management API with the token."""
+        headers = {"Authorization": f"Bearer {self.api_token}"}
+        return requests.get(self.manage_url + path, params=parameters, headers=headers, timeout=10)
+
+    def journal(self) -> JournalReader:
+        """Return a reader of the journal; a context manager."""
+        return JournalReader(self.state_dir)
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process, oldest first."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return sorted(int(child) for task in tasks for child in (task / "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def command_line(pid: int) -> str:
+    """Return the arguments of a process with NUL between them; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
