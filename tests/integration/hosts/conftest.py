@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures on booted hosts. A machine that can't boot them skips these tests, and the reason says what it lacks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.hosts.estate import RELEASES, Estate, EstateUnavailable
+
+
+@pytest.fixture(scope="session")
+def progress(pytestconfig):
+    """Says on the terminal what takes its time, past pytest's capturing."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(line):
+        with capture.global_and_fixture_disabled():
+            print(f"\n{line}", flush=True)
+
+    return say
+
+
+@pytest.fixture(scope="session", params=sorted(RELEASES))
+def estate(request, progress):
+    """One booted host per Debian release, kept for all tests of the session that use it."""
+    try:
+        with Estate(count=1, release=request.param, progress=progress) as estate:
+            yield estate
+    except EstateUnavailable as error:
+        pytest.skip(f"no hosts on this machine: {error}")
+
+
+@pytest.fixture
+def host(estate):
+    """The host of `estate`."""
+    return estate.hosts[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test shows what its host's journal says."""
+    report = yield
+    estate = item.funcargs.get("estate") if hasattr(item, "funcargs") else None
+    if report.failed and estate is not None:
+        for host in estate.hosts:
+            log = host.ssh("journalctl --no-pager --lines=80", root=True, check=False) if host.running else host.console
+            report.sections.append((f"Journal of {host.name}", log))
+    return report
