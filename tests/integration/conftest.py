@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from redfish_simulator.client import Fleet
 
 from tests.integration.listener_process import RunningListener
 
@@ -44,6 +46,25 @@ def listener(
         running = RunningListener(directory, certificates, settings or {}, host=host, arguments=arguments or [])
         started.append(running)
         return running.start() if start else running
+
+    yield make
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Fleet]]:
+    """Factory: `fleet(mix="openbmc=2,plain=1", time_scale=0.01)` starts simulated BMCs on free ports; `with` stops them.
+
+    Options are those of `redfish-simulator`, underscores for dashes.
+    """
+    started: list[Fleet] = []
+
+    def make(count: int | None = None, mix: str | dict[str, int] | None = None, **options: Any) -> Fleet:
+        running = Fleet(count=count, mix=mix, directory=tmp_path_factory.mktemp("fleet"), **options)
+        started.append(running)
+        running.start()
+        return running
 
     yield make
     for running in started:

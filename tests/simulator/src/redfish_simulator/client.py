@@ -131,7 +131,8 @@ class Fleet:
         self.bmcs: list[BmcHandle] = []
 
     def __enter__(self) -> Self:
-        self.start()
+        if self._process is None:
+            self.start()
         return self
 
     def __exit__(
