@@ -1,0 +1,103 @@
+# Copyright (c) 2026 redfleet.events contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an EventService says it supports, and the habits of vendors that it doesn't say. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.redfleet.events.plugins.module_utils._declaration import PROPERTIES, Desired
+
+Resource = dict[str, Any]
+# Property of EventService (v1_12_0) -> what it lists or says about a property of EventDestination.
+LISTS = {
+    "RegistryPrefixes": "RegistryPrefixes",
+    "ResourceTypes": "ResourceTypes",
+    "Severities": "Severities",
+    "EventTypesForSubscription": "EventTypes",
+    "EventFormatTypes": "Formats",
+}
+FLAGS = {
+    "IncludeOriginOfConditionSupported": "IncludeOriginOfCondition",
+    "SubordinateResourcesSupported": "SubordinateResources",
+    "OriginResourcesSupported": "OriginResources",
+    "ExcludeMessageId": "ExcludeMessageIds",
+    "ExcludeRegistryPrefix": "ExcludeRegistryPrefixes",
+}
+# Properties that a vendor keeps but shows empty, so that an empty value means nothing.
+HIDDEN = {
+    # Why Cray puts the endpoint's id into the Destination: Cray-HPE/hms-hmcollector rf_subscriptions.go
+    "HPE": frozenset({"Context"}),
+    "HP": frozenset({"Context"}),
+}
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an EventService says it supports; None where it says nothing."""
+
+    lists: dict[str, list[str] | None] = field(default_factory=dict)
+    flags: dict[str, bool | None] = field(default_factory=dict)
+    slots: bool = False
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def default_event_types(self) -> list[str] | None:
+        """EventTypes for services of before filters by registry, which take no subscription without them."""
+        types = self.lists.get("EventTypes")
+        modern = any(self.lists.get(name) is not None for name in ("RegistryPrefixes", "ResourceTypes", "Formats"))
+        if modern or not types:
+            return None
+        return ["Alert"] if "Alert" in types else list(types)
+
+
+def capabilities_of(service: Resource, root: Resource, slots: bool = False) -> Capabilities:
+    """Read an EventService and its ServiceRoot; what is absent or malformed counts as unsaid."""
+    return Capabilities(
+        lists={about: _texts(service.get(name)) for name, about in LISTS.items()},
+        flags={about: _flag(service.get(name)) for name, about in FLAGS.items()},
+        slots=slots,
+        hidden=HIDDEN.get(vendor_of(root).upper(), frozenset()),
+    )
+
+
+def vendor_of(root: Resource) -> str:
+    """The vendor, from the ServiceRoot: Vendor (1.5), or the only key of Oem in older ones."""
+    oem = root.get("Oem")
+    only = next(iter(oem), "") if isinstance(oem, dict) and len(oem) == 1 else ""
+    return str(root.get("Vendor") or only)
+
+
+def _texts(value: Any) -> list[str] | None:
+    return [str(item) for item in value] if isinstance(value, list) else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def without_hidden(member: Resource, capabilities: Capabilities) -> Resource:
+    """The member without properties that this vendor shows empty whatever they are."""
+    return {name: value for name, value in member.items() if value or name not in capabilities.hidden}
+
+
+def advertised_limits(desired: Desired, capabilities: Capabilities) -> dict[str, str]:
+    """Declared properties that the EventService itself says it doesn't support, each with its reason."""
+    limits = {}
+    for name, wanted in desired.properties.items():
+        known = PROPERTIES[name]
+        if wanted == known.without or wanted == []:
+            continue
+        if capabilities.flags.get(name) is False:
+            limits[name] = "the EventService says it does not support it"
+        offered = capabilities.lists.get(name)
+        if offered and isinstance(wanted, list):
+            unknown = [str(item) for item in wanted if item not in offered]
+            if unknown:
+                limits[name] = f"{', '.join(unknown)} is not among {', '.join(offered)}"
+    formats = capabilities.lists.get("Formats")
+    if formats and desired.event_format_type not in formats:
+        limits["EventFormatType"] = f"{desired.event_format_type} is not among {', '.join(formats)}"
+    return limits

@@ -1,0 +1,343 @@
+# Copyright (c) 2026 redfleet.events contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP to one BMC, the only file that speaks it, on DMTF's `redfish` library with its traps closed.
+
+One keep-alive connection, one authentication, one log-out whatever happens. The traps (redfish 3.4.2, rest/v1.py),
+each with a test in tests/unit/plugins/module_utils/test_client.py: certificates aren't verified without a CA file,
+POST is repeated up to ten times, `login()` with Basic adds a GET, ~/.netrc replaces the credentials, bodies go to
+the log, HTML error bodies become {}, redirects are followed on writes, `logout()` raises on 401 and 404.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+import traceback
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.redfleet.events.plugins.module_utils._connection import Connection, local_path
+from ansible_collections.redfleet.events.plugins.module_utils._errors import (
+    Answer,
+    BmcError,
+    CredentialsError,
+    InvalidInputError,
+    RedfishError,
+    TlsError,
+    UnreachableError,
+    error_for,
+    not_redfish,
+)
+from ansible_collections.redfleet.events.plugins.module_utils._tls import shared_context
+
+try:
+    import requests
+    from redfish.rest.v1 import HttpClient, RetriesExhaustedError
+    from requests.adapters import HTTPAdapter
+except ImportError:
+    REDFISH_MISSING: str | None = traceback.format_exc()
+    HttpClient = HTTPAdapter = object
+else:
+    REDFISH_MISSING = None
+    # The library logs bodies (a session's token among them) at INFO, which is the level of ANSIBLE_LOG_PATH.
+    logging.getLogger("redfish.rest.v1").setLevel(logging.CRITICAL + 1)
+
+ROOT = "/redfish/v1/"
+SESSIONS = "/redfish/v1/SessionService/Sessions"
+BUSY = (429, 502, 503, 504)
+MAX_REDIRECTS = 3
+MAX_PAUSE = 30  # seconds, the longest Retry-After that is obeyed
+
+
+class AnswerLostError(UnreachableError):
+    """The request may have reached the BMC, but no answer came back: its effect is unknown."""
+
+
+class _Adapter(HTTPAdapter):
+    """Gives the shared SSL context, and the pin, to every connection.
+
+    urllib3 compares the pin after the handshake and before the first byte of a request, on that very connection.
+    `verify` from the library (always False without a CA file) is overruled.
+    """
+
+    def __init__(self, connection: Connection):
+        self._tls = {
+            "ssl_context": shared_context(
+                connection.verify, connection.ca_path, connection.tls_min_version, connection.tls_ciphers
+            ),
+            "cert_reqs": "CERT_REQUIRED" if connection.verify else "CERT_NONE",
+            "assert_fingerprint": connection.fingerprint,
+        }
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **{**kwargs, **self._tls})
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, **{**kwargs, **self._tls})
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        host, _from_verify = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the connection as `init_poolmanager` made it."""
+
+
+class _Library(HttpClient):
+    """The library's client, asking once, following nothing and reading no environment."""
+
+    def __init__(self, connection: Connection):
+        proxies = requests.utils.get_environ_proxies(connection.base) if connection.use_proxy else {}
+        super().__init__(
+            connection.base,
+            timeout=connection.timeout,
+            max_retry=0,
+            proxies=proxies,
+            check_connectivity=False,
+            https_adapter=_Adapter(connection) if connection.base.startswith("https://") else None,
+        )
+        self._session.trust_env = False  # else ~/.netrc replaces our credentials
+
+    def ask(self, method: str, uri: str, body: Any, headers: dict[str, str], timeout: int) -> Any:
+        return self._rest_request(
+            uri, method=method, body=body, headers=headers, allow_redirects=False, timeout=timeout
+        )
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class RedfishClient:
+    """A logged-in connection to one BMC, as a context manager.
+
+    `root` is the ServiceRoot, `requests` counts what was sent, `warnings` are sentences for the user, `secrets`
+    are values to mask beside the options marked no_log.
+    """
+
+    def __init__(self, connection: Connection):
+        self.connection = connection
+        self.base = connection.base
+        self.root: dict[str, Any] = {}
+        self.requests = 0
+        self.warnings: list[str] = []
+        self.secrets: set[str] = set()
+        self._library = _Library(connection)
+        self._session_uri: str | None = None
+        if self.base.startswith("http://"):
+            self.warnings.append(f"{self.base} is not encrypted: the credentials travel in clear text.")
+
+    def __enter__(self) -> RedfishClient:
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        settings = self.connection
+        if settings.auth_token:
+            self._library.set_session_key(settings.auth_token)
+        elif settings.login_type == "basic":
+            pair = base64.b64encode(f"{settings.username}:{settings.password}".encode()).decode()
+            self.secrets.add(pair)
+            self._library.set_authorization_key(f"Basic {pair}")
+        else:
+            self._open_with_session()
+            return
+        self.root = self.get(ROOT)
+
+    def _open_with_session(self) -> None:
+        answer = self._ask_kindly("GET", ROOT)
+        if answer.status == 401:
+            # Some services refuse even the ServiceRoot without credentials (a workaround of the library, too).
+            self._login(SESSIONS)
+            self.root = self.get(ROOT)
+            return
+        self.root = _resource(answer)
+        links = self.root.get("Links")
+        sessions = links.get("Sessions") if isinstance(links, dict) else None
+        self._login(sessions["@odata.id"] if isinstance(sessions, dict) and "@odata.id" in sessions else SESSIONS)
+
+    def _login(self, sessions: str) -> None:
+        body = {"UserName": self.connection.username, "Password": self.connection.password}
+        answer = self._once("POST", local_path(sessions), body, {}, self.connection.timeout)
+        token = answer.headers.get("x-auth-token")
+        if token:
+            # Also of a refused log-in: iLO and others create a session that may only change the password.
+            self.secrets.add(token)
+            self._library.set_session_key(token)
+            where = answer.headers.get("location") or (answer.body or {}).get("@odata.id")
+            self._session_uri = local_path(where) if where else None
+        error = error_for(answer)
+        if answer.status in (400, 403) and error.reason != "full":
+            # iLO answers a wrong password with 400 UnauthorizedLoginAttempt, others with 403.
+            raise CredentialsError(
+                str(error), "Check username and password; they were tried once, not again.", answer.status
+            )
+        if not answer.ok:
+            raise error
+        if not token:
+            raise BmcError(
+                f"{self.base}{sessions} created a session without X-Auth-Token.",
+                "Use login_type basic for this BMC.",
+                status=answer.status,
+            )
+        if not self._session_uri:
+            self.warnings.append(f"{self.base} did not say where its new session is, so it could not be deleted.")
+
+    def close(self) -> None:
+        """Delete the session and close the connection; never raises, since an earlier error matters more."""
+        if self._session_uri:
+            uri, self._session_uri = self._session_uri, None
+            try:
+                answer = self._once("DELETE", uri, None, {}, min(self.connection.timeout, 10))
+            except (UnreachableError, TlsError) as error:
+                self.warnings.append(f"The session {uri} was left on the BMC until it expires: {error}")
+            else:
+                if not answer.ok and answer.status not in (401, 404):  # expired or gone is what we want
+                    self.warnings.append(f"The session {uri} was left on the BMC (HTTP {answer.status}).")
+        self._library.close()
+
+    def get(self, uri: str) -> dict[str, Any]:
+        """Read one resource.
+
+        :raises RedfishError: when it cannot be read, or is no JSON object.
+        """
+        return _resource(self.ask("GET", uri))
+
+    def ask(
+        self, method: str, uri: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send a request, and repeat it where that is safe: never a POST, never after 401 or 403.
+
+        :raises CredentialsError: on 401; other statuses are returned.
+        :raises AnswerLostError: when it is unknown whether a write took effect.
+        """
+        answer = self._ask_kindly(method, uri, body, headers)
+        if answer.status == 401:
+            raise error_for(answer)
+        return answer
+
+    def _ask_kindly(
+        self, method: str, uri: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        left = 0 if method == "POST" else self.connection.retries
+        pause, hops = 1.0, 0
+        while True:
+            try:
+                answer = self._once(method, local_path(uri), body, dict(headers or {}), self.connection.timeout)
+            except UnreachableError as error:
+                if left <= 0 or error.details.get("timed_out"):
+                    raise  # waiting was `timeout`'s job
+            else:
+                if method == "GET" and answer.status in (301, 302, 303, 307, 308) and hops < MAX_REDIRECTS:
+                    hops += 1
+                    uri = self._redirected(answer)
+                    continue
+                if answer.status not in BUSY or left <= 0:
+                    return answer
+                pause = _retry_after(answer, pause)
+            left -= 1
+            time.sleep(pause)
+            pause = min(pause * 2, MAX_PAUSE)
+
+    def _redirected(self, answer: Answer) -> str:
+        target = urlsplit(answer.headers.get("location", ""))
+        if target.netloc and f"{target.scheme}://{target.netloc}".lower() != self.base.lower():
+            raise error_for(answer)
+        return local_path(answer.headers.get("location", ""))
+
+    def _once(self, method: str, uri: str, body: Any, headers: dict[str, str], timeout: int) -> Answer:
+        self.requests += 1
+        headers.setdefault("Accept", "application/json")
+        try:
+            raw = self._library.ask(method, uri, body, headers, timeout)
+        except RetriesExhaustedError as error:
+            raise _transport_error(self.base, method, uri, error.__cause__ or error) from error
+        text = raw.text
+        try:
+            parsed = json.loads(text) if text.strip() else None
+        except ValueError:
+            parsed = None
+        return Answer(
+            method=method,
+            uri=uri,
+            base=self.base,
+            status=raw.status,
+            headers={name.lower(): value for name, value in raw.getheaders()},
+            text=text,
+            body=parsed if isinstance(parsed, dict) else None,
+        )
+
+
+def _resource(answer: Answer) -> dict[str, Any]:
+    if answer.status != 200:
+        raise error_for(answer)
+    if answer.body is None:
+        raise not_redfish(answer)
+    return answer.body
+
+
+def _retry_after(answer: Answer, default: float) -> float:
+    told = answer.headers.get("retry-after", "")
+    return min(float(told), MAX_PAUSE) if told.isdigit() else default
+
+
+def _transport_error(base: str, method: str, uri: str, cause: BaseException) -> RedfishError:
+    """The error of a request that got no answer; `cause` is an exception of requests."""
+    root = _root_cause(cause)
+    asked = f"{method} {base}{uri}"
+    if isinstance(cause, requests.exceptions.SSLError):
+        return TlsError(f"{base} failed the TLS handshake: {root}.", _tls_advice(str(root)))
+    if isinstance(cause, requests.exceptions.ConnectTimeout):
+        return UnreachableError(f"{base} did not accept a connection in time.", _NETWORK, timed_out=True)
+    if isinstance(cause, requests.exceptions.Timeout):
+        return AnswerLostError(f"{asked} was not answered in time.", "Raise timeout, or reset the BMC.", timed_out=True)
+    if isinstance(cause, requests.exceptions.InvalidURL):
+        return InvalidInputError(f"{base} is no usable address: {root}.", "Correct baseuri.")
+    if "NewConnectionError" in repr(cause) or "NameResolutionError" in repr(cause):
+        return UnreachableError(f"{base} cannot be reached: {root}.", _NETWORK)
+    return AnswerLostError(
+        f"{asked} lost its connection: {root}.", "See whether the BMC is restarting, then run again."
+    )
+
+
+_NETWORK = "Check address, port, route and firewall, and that the BMC is up."
+
+
+def _root_cause(error: BaseException) -> str:
+    """The innermost message; requests and urllib3 wrap errors in errors in MaxRetryError's reason or args."""
+    seen = 0
+    while seen < 8:
+        seen += 1
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+        if inner is None:
+            break
+        error = inner
+    text = str(error).strip().rstrip(".")
+    return text.rsplit(">: ", 1)[-1] or type(error).__name__
+
+
+def _tls_advice(text: str) -> str:
+    lowered = text.lower()
+    if "fingerprint" in lowered:
+        return (
+            "The certificate is not the pinned one. If it was renewed on purpose, check it and run playbooks/pin.yml "
+            "again; no credentials were sent."
+        )
+    if "verify failed" in lowered or "hostname" in lowered or "ip address mismatch" in lowered:
+        return (
+            "Pin the certificate with tls_fingerprint (playbooks/pin.yml collects them), or give ca_path; "
+            "no credentials were sent."
+        )
+    return "If the BMC is old, lower tls_min_version or set tls_ciphers, for example DEFAULT:@SECLEVEL=0."

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 redfleet.events contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The adapter to action plugins, the only file that knows ActionBase.
+
+With a local connection the module's own function runs inside Ansible's forked worker: starting Python and copying a
+module per host costs many times what the work does. Everything expensive is made when this file is imported, which
+the strategy does in the parent process, so that the forks inherit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible_collections.redfleet.events.plugins.module_utils import _tls
+from ansible_collections.redfleet.events.plugins.module_utils._client import REDFISH_MISSING
+from ansible_collections.redfleet.events.plugins.module_utils._task import Run, perform
+
+_tls.prepare()
+
+
+def plain(value: Any) -> Any:
+    """A copy in Python's own types, without Ansible's tags, laziness or vault wrappers.
+
+    ansible-core 2.19 tags values with their origin, 2.18 has text that decrypts itself; neither belongs into a
+    request or a result.
+    """
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    return "".join(("", str(value)))
+
+
+class InWorker(ActionBase):
+    """Runs a module's function here where the connection is local, and the module itself otherwise."""
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    argument_spec: dict[str, dict[str, Any]]
+    function: Run
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The task's result, the same from both ways."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = plain(self._task.args)
+        if not arguments.get("baseuri"):
+            arguments["baseuri"] = self._address(task_vars or {})
+        if self._runs_here():
+            result.update(self._in_worker(arguments))
+        else:
+            result.update(
+                self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)
+            )
+        return result
+
+    def _runs_here(self) -> bool:
+        """Whether this process may do what the module would do: same host, user and environment."""
+        elsewhere = (
+            self._connection.transport != "local"
+            or self._connection.become is not None
+            or any(self._task.environment or [])
+            or self._task.async_val
+            or REDFISH_MISSING  # the task's own interpreter may have it, and says so if not
+        )
+        return not elsewhere
+
+    def _address(self, task_vars: dict[str, Any]) -> str:
+        """The default of `baseuri`."""
+        address = task_vars.get("ansible_host") or task_vars.get("inventory_hostname") or ""
+        return str(plain(self._templar.template(address)))
+
+    def _in_worker(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        validated = ArgumentSpecValidator(self.argument_spec).validate(arguments)
+        secrets = _secrets(self.argument_spec, arguments)
+        if validated.error_messages:
+            told = remove_values("; ".join(validated.error_messages), secrets)
+            return {"failed": True, "changed": False, "msg": told, "reason": "invalid_input", "status": None}
+        params = validated.validated_parameters
+        result = perform(type(self).function, params, self._task.check_mode, secrets)
+        if not result["warnings"]:
+            del result["warnings"]
+        result["invocation"] = {"module_args": remove_values(params, secrets)}
+        return wrap_var(result)
+
+
+def _secrets(argument_spec: dict[str, dict[str, Any]], arguments: dict[str, Any]) -> set[str]:
+    """Values of the options marked no_log, however deep, as AnsibleModule collects them."""
+    found: set[str] = set()
+
+    def collect(value: Any) -> None:
+        if isinstance(value, Mapping):
+            for item in value.values():
+                collect(item)
+        elif isinstance(value, list):
+            for item in value:
+                collect(item)
+        elif value not in (None, "") and not isinstance(value, bool):
+            found.add(str(value))
+
+    for option, spec in argument_spec.items():
+        if spec.get("no_log"):
+            collect(arguments.get(option))
+    return found
