@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+MOUNTINFO = "/proc/self/mountinfo"
 NETWORK_TYPES = frozenset(
     {
         "9p",
@@ -36,7 +37,7 @@ class NetworkFilesystemError(OSError):
     """The directory is on a network file system."""
 
 
-def filesystem_type(path: Path, mountinfo: str = "/proc/self/mountinfo") -> str:
+def filesystem_type(path: Path, mountinfo: str = MOUNTINFO) -> str:
     """Return the kernel's name of the file system that holds `path` (proc(5), mountinfo); "" if it can't be told."""
     device = os.stat(path).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
@@ -52,9 +53,9 @@ def filesystem_type(path: Path, mountinfo: str = "/proc/self/mountinfo") -> str:
     return kind
 
 
-def refuse_network_filesystem(directory: Path) -> None:
+def refuse_network_filesystem(directory: Path, mountinfo: str = MOUNTINFO) -> None:
     """Raise NetworkFilesystemError when `directory` is on one, naming it and what to do."""
-    kind = filesystem_type(directory)
+    kind = filesystem_type(directory, mountinfo)
     prefix, _, fuse = kind.partition(".")
     if kind in NETWORK_TYPES or (prefix == "fuse" and fuse in NETWORK_FUSE):
         raise NetworkFilesystemError(

@@ -12,7 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, field
 
-SOURCE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
+# The id in /events/<id>: also part of file names, so never "." or "..".
+SOURCE_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$"
 
 Port = Annotated[str, Meta(min_length=1)]
 Status = Annotated[int, Meta(ge=200, le=599)]

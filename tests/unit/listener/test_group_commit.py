@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Group commit: many waiting requests, few transactions; each gets its own number, or the failure."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import gevent
+import pytest
+from event_listener.group_commit import MAX_BATCH, GroupCommit
+from event_listener.journal import Entry, Journal, JournalBrokenError, JournalReader, JournalUnavailableError
+
+
+def entry(number: int) -> Entry:
+    """Return an entry that can be told from others by its time."""
+    return Entry(number, None, "10.0.0.1", "basic", "application/json", "ok", "", b"{}")
+
+
+def test_many_waiters_share_few_commits(tmp_path: Path):
+    """Each request gets the number of its own entry."""
+    writer, batches = Journal(tmp_path), []
+    commit = GroupCommit(writer.append, lambda count, _: batches.append(count), pytest.fail)
+    greenlets = [gevent.spawn(commit.submit, entry(number), 10) for number in range(700)]
+    gevent.joinall(greenlets, raise_error=True)
+    numbers = {greenlet.value: index for index, greenlet in enumerate(greenlets)}
+    assert sum(batches) == 700
+    assert len(batches) <= 5
+    assert max(batches) <= MAX_BATCH
+    with JournalReader(tmp_path) as reader:
+        assert {number: item.received_ns for number, item in reader.read_after(0, 1000)} == numbers
+    writer.close()
+
+
+def test_a_failure_reaches_every_waiter_and_passes():
+    """Nothing was stored, everyone gets 503; the next batch is a new try."""
+    outcomes = iter([JournalUnavailableError("full"), None])
+
+    def append(entries):
+        error = next(outcomes)
+        if error:
+            raise error
+        return list(range(len(entries)))
+
+    commit = GroupCommit(append, lambda *_: None, pytest.fail)
+    waiting = [gevent.spawn(commit.submit, entry(number), 10) for number in range(3)]
+    gevent.joinall(waiting)
+    assert all(isinstance(greenlet.exception, JournalUnavailableError) for greenlet in waiting)
+    assert commit.submit(entry(9), 10) == 0
+
+
+def test_a_slow_disk_doesnt_stop_the_others():
+    """The thread waits for the disk; greenlets go on, and the one that waits too long gets an error."""
+
+    def append(entries):
+        time.sleep(0.5)
+        return [1] * len(entries)
+
+    commit = GroupCommit(append, lambda *_: None, pytest.fail)
+    waiting = gevent.spawn(commit.submit, entry(1), 0.1)
+    began, turns = time.monotonic(), 0
+    while not waiting.ready():
+        gevent.sleep(0.01)
+        turns += 1
+    assert time.monotonic() - began < 0.4
+    assert turns >= 5
+    assert isinstance(waiting.exception, JournalUnavailableError)
+
+
+def test_a_failed_fsync_is_handed_to_who_ends_the_process():
+    """And nobody is answered 2xx."""
+    broken = []
+
+    def append(_):
+        raise JournalBrokenError("fsync")
+
+    commit = GroupCommit(append, lambda *_: None, broken.append)
+    with pytest.raises(JournalUnavailableError):
+        commit.submit(entry(1), 0.2)
+    assert len(broken) == 1
