@@ -24,14 +24,13 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     Answer,
     BmcError,
     CredentialsError,
-    InvalidInputError,
-    RedfishError,
     TlsError,
     UnreachableError,
     error_for,
     not_redfish,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._tls import shared_context
+from ansible_collections.redfleet.events.plugins.module_utils._transport_errors import transport_error
 
 try:
     import requests
@@ -50,10 +49,6 @@ SESSIONS = "/redfish/v1/SessionService/Sessions"
 BUSY = (429, 502, 503, 504)
 MAX_REDIRECTS = 3
 MAX_PAUSE = 30  # seconds, the longest Retry-After that is obeyed
-
-
-class AnswerLostError(UnreachableError):
-    """The request may have reached the BMC, but no answer came back: its effect is unknown."""
 
 
 class _Adapter(HTTPAdapter):
@@ -261,7 +256,7 @@ class RedfishClient:
         try:
             raw = self._library.ask(method, uri, body, headers, timeout)
         except RetriesExhaustedError as error:
-            raise _transport_error(self.base, method, uri, error.__cause__ or error) from error
+            raise transport_error(self.base, method, uri, error.__cause__ or error) from error
         text = raw.text
         try:
             parsed = json.loads(text) if text.strip() else None
@@ -289,55 +284,3 @@ def _resource(answer: Answer) -> dict[str, Any]:
 def _retry_after(answer: Answer, default: float) -> float:
     told = answer.headers.get("retry-after", "")
     return min(float(told), MAX_PAUSE) if told.isdigit() else default
-
-
-def _transport_error(base: str, method: str, uri: str, cause: BaseException) -> RedfishError:
-    """The error of a request that got no answer; `cause` is an exception of requests."""
-    root = _root_cause(cause)
-    asked = f"{method} {base}{uri}"
-    if isinstance(cause, requests.exceptions.SSLError):
-        return TlsError(f"{base} failed the TLS handshake: {root}.", _tls_advice(str(root)))
-    if isinstance(cause, requests.exceptions.ConnectTimeout):
-        return UnreachableError(f"{base} did not accept a connection in time.", _NETWORK, timed_out=True)
-    if isinstance(cause, requests.exceptions.Timeout):
-        return AnswerLostError(f"{asked} was not answered in time.", "Raise timeout, or reset the BMC.", timed_out=True)
-    if isinstance(cause, requests.exceptions.InvalidURL):
-        return InvalidInputError(f"{base} is no usable address: {root}.", "Correct baseuri.")
-    if "NewConnectionError" in repr(cause) or "NameResolutionError" in repr(cause):
-        return UnreachableError(f"{base} cannot be reached: {root}.", _NETWORK)
-    return AnswerLostError(
-        f"{asked} lost its connection: {root}.", "See whether the BMC is restarting, then run again."
-    )
-
-
-_NETWORK = "Check address, port, route and firewall, and that the BMC is up."
-
-
-def _root_cause(error: BaseException) -> str:
-    """The innermost message; requests and urllib3 wrap errors in errors in MaxRetryError's reason or args."""
-    seen = 0
-    while seen < 8:
-        seen += 1
-        inner = getattr(error, "reason", None)
-        if not isinstance(inner, BaseException):
-            inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
-        if inner is None:
-            break
-        error = inner
-    text = str(error).strip().rstrip(".")
-    return text.rsplit(">: ", 1)[-1] or type(error).__name__
-
-
-def _tls_advice(text: str) -> str:
-    lowered = text.lower()
-    if "fingerprint" in lowered:
-        return (
-            "The certificate is not the pinned one. If it was renewed on purpose, check it and run playbooks/pin.yml "
-            "again; no credentials were sent."
-        )
-    if "verify failed" in lowered or "hostname" in lowered or "ip address mismatch" in lowered:
-        return (
-            "Pin the certificate with tls_fingerprint (playbooks/pin.yml collects them), or give ca_path; "
-            "no credentials were sent."
-        )
-    return "If the BMC is old, lower tls_min_version or set tls_ciphers, for example DEFAULT:@SECLEVEL=0."

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.redfleet.events.plugins.module_utils._client import AnswerLostError
 from ansible_collections.redfleet.events.plugins.module_utils._declaration import Desired
 from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     Answer,
@@ -27,6 +26,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._event_service imp
 from ansible_collections.redfleet.events.plugins.module_utils._negotiation import amend
 from ansible_collections.redfleet.events.plugins.module_utils._redact import masked
 from ansible_collections.redfleet.events.plugins.module_utils._subscription import is_free_slot, matches, uri_of
+from ansible_collections.redfleet.events.plugins.module_utils._transport_errors import AnswerLostError
 
 Resource = dict[str, Any]
 MAX_TRIES = 10  # forms of a body offered to one BMC before giving up

@@ -17,19 +17,20 @@ from ansible_collections.redfleet.events.plugins.module_utils._capabilities impo
     vendor_of,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._client import ROOT, RedfishClient
+from ansible_collections.redfleet.events.plugins.module_utils._collection import (
+    members_of,
+    read_member,
+)
 from ansible_collections.redfleet.events.plugins.module_utils._connection import local_path
 from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     Answer,
     RedfishError,
-    UnknownStateError,
     UnsupportedError,
     error_for,
-    not_redfish,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._subscription import is_free_slot, same_uri, uri_of
 
 Resource = dict[str, Any]
-MAX_PAGES = 200
 NOT_OFFERED = (405, 501)
 
 
@@ -84,76 +85,22 @@ class EventService:
 
         :raises UnknownStateError: when a part of the list cannot be read.
         """
-        self.members = [self._member(entry) for entry in self._entries()]
+        self.members = members_of(self.client, self.collection)
         return self.members
 
-    def _entries(self) -> list[Resource]:
-        entries: list[Resource] = []
-        page: str | None = None
-        for _page in range(MAX_PAGES):
-            body = self.client.get(page) if page else self._first_page()
-            entries.extend(self._listed(body))
-            page = body.get("Members@odata.nextLink") or body.get("@odata.nextLink")
-            if not page:
-                self._check_count(body, len(entries))
-                return entries
-        raise UnknownStateError(f"{self.where}{self.collection} has more than {MAX_PAGES} pages.", _INCOMPLETE)
-
-    def _first_page(self) -> Resource:
-        query = _expand_query(self.client.root)
-        if query:
-            answer = self.client.ask("GET", f"{self.collection}?{query}")
-            if answer.status == 200 and answer.body is not None and "error" not in answer.body:
-                return answer.body
-            if answer.status == 200 and answer.body is None:
-                raise not_redfish(answer)
-        return self.client.get(self.collection)
-
-    def _listed(self, body: Resource) -> list[Resource]:
-        members = body.get("Members")
-        if members is None and isinstance(body.get("Links"), dict):
-            members = body["Links"].get("Members")  # DMTF Redfish-Interface-Emulator
-        if not isinstance(members, list) or not all(isinstance(entry, dict) and uri_of(entry) for entry in members):
-            raise UnknownStateError(
-                f"{self.where}{self.collection} answered without a readable list of Members.", _INCOMPLETE
-            )
-        return members
-
-    def _check_count(self, body: Resource, read: int) -> None:
-        count = body.get("Members@odata.count")
-        if isinstance(count, int) and count > read:
-            raise UnknownStateError(
-                f"{self.where}{self.collection} counts {count} members but lists {read}.", _INCOMPLETE
-            )
-
-    def _member(self, entry: Resource) -> Resource:
-        """An expanded entry as it is, a link followed. iLO's URIs end in a slash, which is part of them."""
-        if len([key for key in entry if "@" not in key]) > 0:
-            return entry
-        uri = uri_of(entry)
-        try:
-            return self.read(uri)
-        except RedfishError as error:
-            if error.reason not in ("bmc_error", "unsupported", "unknown_state", "forbidden"):
-                raise
-            raise UnknownStateError(
-                f"A subscription in the list of {self.where} cannot be read: {error}", _INCOMPLETE, error.status
-            ) from error
+    def registries(self) -> list[Resource]:
+        """The message registries of the BMC: name with version, languages. Empty where it lists none."""
+        link = self.client.root.get("Registries")
+        if not isinstance(link, dict):
+            return []
+        return [
+            {"id": entry.get("Id"), "registry": entry.get("Registry"), "languages": entry.get("Languages")}
+            for entry in members_of(self.client, str(link.get("@odata.id")))
+        ]
 
     def read(self, uri: str) -> Resource:
-        """One subscription, with the ETag of the answer where its body has none.
-
-        :raises UnknownStateError: when the answer isn't that resource.
-        """
-        answer = self.client.ask("GET", uri)
-        if answer.status != 200:
-            raise error_for(answer)
-        if answer.body is None or ("error" in answer.body and not uri_of(answer.body)):
-            raise not_redfish(answer)
-        body = {"@odata.id": local_path(uri), **answer.body}
-        if answer.headers.get("etag"):
-            body["@odata.etag"] = answer.headers["etag"]
-        return body
+        """One subscription, with its ETag."""
+        return read_member(self.client, uri)
 
     # -- writing ----------------------------------------------------------------------------------------------
 
@@ -261,11 +208,6 @@ class EventService:
             return {}
 
 
-_INCOMPLETE = (
-    "Nothing was changed, since what the BMC holds is unknown; repair or reset its EventService and run again."
-)
-
-
 def _link(resource: Resource, name: str, where: str) -> str:
     link = resource.get(name)
     uri = link.get("@odata.id") if isinstance(link, dict) else None
@@ -275,18 +217,6 @@ def _link(resource: Resource, name: str, where: str) -> str:
             "Check that its firmware and licence offer the Redfish EventService.",
         )
     return urlsplit(uri).path
-
-
-def _expand_query(root: Resource) -> str | None:
-    """The query that reads all members at once, where the ServiceRoot offers it (DSP0266 "expand")."""
-    features = root.get("ProtocolFeaturesSupported")
-    expand = features.get("ExpandQuery") if isinstance(features, dict) else None
-    if not isinstance(expand, dict):
-        return None
-    levels = "($levels=1)" if expand.get("Levels") else ""
-    if expand.get("NoLinks"):
-        return f"$expand=.{levels}"
-    return f"$expand=*{levels}" if expand.get("ExpandAll") else None
 
 
 def _refuses_header(answer: Answer) -> bool:
