@@ -54,7 +54,7 @@ def listener(
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Fleet]]:
-    """Factory: `fleet(mix="openbmc=2,plain=1", time_scale=0.01)` starts simulated BMCs on free ports; `with` stops them.
+    """Factory: `fleet(mix="openbmc=2,plain=1", time_scale=0.1)` starts simulated BMCs on free ports; `with` stops them.
 
     Options are those of `redfish-simulator`, underscores for dashes.
     """

@@ -5,42 +5,64 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 
+from .accounts import Account
 from .answer import RedfishProblem, problem
 from .call import Call
 
 OPEN_PATHS = frozenset({"/redfish", "/redfish/v1", "/redfish/v1/odata", "/redfish/v1/$metadata"})
 
 
-def _basic(call: Call, value: str) -> bool:
+def _basic(call: Call, value: str) -> Account | None:
     try:
-        username, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+        username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        return False
-    who = call.bmc.identity
-    same_user = hmac.compare_digest(username.encode(), who.username.encode())
-    same_password = hmac.compare_digest(password.encode(), who.password.encode())
-    return bool(colon) and same_user and same_password
+        return None
+    return call.bmc.accounts.login(username, password)
+
+
+def _by_session(call: Call, token: str) -> Account | None:
+    call.session = call.bmc.sessions.use(token)
+    return call.bmc.accounts.named(call.session.username) if call.session else None
 
 
 def authenticate(call: Call) -> None:
-    """Set the call's authentication (`none`, `basic`, `session`, `refused`).
+    """Set the call's account and authentication (`none`, `basic`, `session`, `refused`).
 
     Raises RedfishProblem (401) for wrong credentials, and for missing ones where the path needs some.
     """
     token = call.headers.get("X-Auth-Token")
     scheme, _, value = call.headers.get("Authorization", "").partition(" ")
     if token is not None:
-        call.session = call.bmc.sessions.use(token)
-        call.authentication = "session" if call.session else "refused"
+        call.account = _by_session(call, token)
+        call.authentication = "session" if call.account else "refused"
     elif scheme.lower() == "basic":
-        call.authentication = "basic" if _basic(call, value.strip()) else "refused"
-    if call.authentication == "refused" and not _is_open(call):
+        call.account = _basic(call, value.strip())
+        call.authentication = "basic" if call.account else "refused"
+    if call.account or _is_open(call):
+        return
+    if call.authentication == "refused":
         call.bmc.counters.refused_logins += 1
-        raise unauthorised(call)
-    if call.authentication == "none" and not _is_open(call):
-        raise unauthorised(call)
+    raise unauthorised(call)
+
+
+def authorise(call: Call) -> None:
+    """Raise RedfishProblem (403) where the account's role doesn't suffice (the standard's privilege registry)."""
+    needed = "ConfigureManager"
+    if call.account is None or call.method in ("GET", "HEAD"):
+        return
+    if call.path.startswith("/redfish/v1/AccountService"):
+        own = call.path == f"/redfish/v1/AccountService/Accounts/{call.account.id}" and call.method == "PATCH"
+        needed = "ConfigureSelf" if own and set(call.body()) <= {"Password"} else "ConfigureUsers"
+    elif call.path.startswith("/redfish/v1/SessionService/Sessions/"):
+        session = call.bmc.sessions.find(call.path.rpartition("/")[2])
+        needed = "ConfigureSelf" if session and session.username == call.account.username else "ConfigureManager"
+    elif call.path.startswith("/redfish/v1/SessionService/Sessions"):
+        return
+    elif call.path.startswith(("/redfish/v1/EventService", "/redfish/v1/Systems")):
+        needed = "ConfigureComponents"
+    if not call.account.may(needed):
+        raise problem(403, "InsufficientPrivilege")
 
 
 def unauthorised(call: Call) -> RedfishProblem:

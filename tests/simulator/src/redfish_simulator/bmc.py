@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from . import payload
+from .accounts import AccountTable
 from .answer import Json
 from .delivery import Deliverer
 from .event_log import EventLog
@@ -55,7 +56,9 @@ class Bmc:
         self.subscriptions = SubscriptionTable(personality, identity.uuid)
         owner_id = traits.manager_id if traits.log_owner == "Managers" else traits.system_id
         self.log = EventLog(f"/redfish/v1/{traits.log_owner}/{owner_id}/LogServices/{traits.log_id}")
-        self.service_enabled = True
+        self.accounts = AccountTable(identity.username, identity.password)
+        self.certificates: list[str] = []
+        self.service_enabled = traits.enabled
         self.retry_attempts = traits.attempts[0]
         self.retry_interval = traits.interval[0]
         self.alert_enable = traits.alert_enable
@@ -148,7 +151,7 @@ class Bmc:
         """Everything that a test may want to look at."""
         return {
             **self.public(),
-            "subscriptions": [subscription.inside() for subscription in self.subscriptions.all()],
+            "subscriptions": [each.inside() for each in self.subscriptions.all() if each.destination],
             "sessions": [session.id for session in self.sessions.all()],
             "faults": self.faults.as_json(),
             "counters": asdict(self.counters),

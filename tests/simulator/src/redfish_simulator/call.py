@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .answer import Json, problem
 
 if TYPE_CHECKING:
+    from .accounts import Account
     from .bmc import Bmc
     from .sessions import Session
 
@@ -28,6 +29,7 @@ class Call:
     params: dict[str, str] = field(default_factory=dict)
     authentication: str = "none"
     session: Session | None = None
+    account: Account | None = None
 
     def body(self) -> Json:
         """The JSON object in the body. Raises RedfishProblem (400) where there is none."""

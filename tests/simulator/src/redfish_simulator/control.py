@@ -20,6 +20,8 @@ from .records import Record
 from .rules import headers_of
 from .world import World
 
+_SLOT = {"EventTypes": ["Alert"], "Oem": {"Supermicro": {"EnableSubscription": True, "Severity": "OK"}}}
+
 
 def _json(body: Any) -> web.Response:
     return web.json_response(body)
@@ -142,12 +144,15 @@ class Control:
         if any("Destination" not in item for item in body):
             raise ControlError("each subscription needs a Destination")
         bmc.subscriptions.clear()
-        for item in body:
+        for slot, item in enumerate(body, 1):
             properties = {"Protocol": "Redfish", "Context": "", "SubscriptionType": "RedfishEvent", **item}
             headers, own_id = headers_of(properties), str(properties.pop("Id", ""))
             properties.pop("HttpHeaders", None)
+            if bmc.subscriptions.slots:
+                own_id = own_id or str(slot)
+                properties = {**_SLOT, **properties}
             bmc.subscriptions.add(properties, headers, own_id)
-        return _json([subscription.inside() for subscription in bmc.subscriptions.all()])
+        return _json(bmc.inside()["subscriptions"])
 
     async def wait_idle(self, request: web.Request) -> web.Response:
         """Wait until nothing is under way to any listener."""

@@ -106,7 +106,9 @@ class Deliverer:
                 URL(subscription.destination, encoded=True),
                 data=payload[0],
                 headers=headers,
-                ssl=bmc.world.trust.context(bool(subscription.get("VerifyCertificate"))),
+                ssl=bmc.world.trust.context(
+                    bool(subscription.get("VerifyCertificate")), (*bmc.certificates, *subscription.certificates)
+                ),
                 allow_redirects=False,
             ) as response:
                 await response.read()

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import faults
 from .answer import Answer, Json, RedfishProblem, not_found, problem
-from .authentication import authenticate
+from .authentication import authenticate, authorise
 from .call import Call
 from .personality import ServiceTraits
 from .router import Methods, router_for
@@ -38,6 +38,7 @@ def _serve(call: Call) -> Answer:
     handler = methods.get("GET" if call.method == "HEAD" else call.method)
     if handler is None:
         raise problem(405, "OperationNotAllowed", Allow=allowed(methods))
+    authorise(call)
     if call.method in ("PATCH", "DELETE"):
         _check_precondition(call, methods)
     answer = handler(call)
@@ -70,7 +71,7 @@ def _check_precondition(call: Call, methods: Methods) -> None:
         raise problem(400, "HeaderInvalid", "If-Match")
     if given is None:
         if traits.if_match == "required" and call.method == "PATCH":
-            raise problem(428, "PreconditionRequired")
+            raise problem(traits.missing_etag_status, "PreconditionRequired")
         return
     current = methods["GET"](call).body if "GET" in methods else None
     if given != "*" and isinstance(current, dict) and given != etag_of(traits, current):

@@ -121,6 +121,11 @@ BASE = Registry(
             "Warning",
             "Remove the property from the request body and resubmit the request if the operation failed.",
         ),
+        "PropertyNotWritableOrUnknown": Message(
+            "The property %1 is a read-only property and cannot be assigned a value, or unknown.",
+            "Warning",
+            "Remove the property from the request body and resubmit the request if the operation failed.",
+        ),
         "PropertyMissing": Message(
             "The property %1 is a required property and must be included in the request.",
             "Warning",
@@ -181,6 +186,7 @@ BASE = Registry(
             "perform the requested operation.",
             "Critical",
         ),
+        "NoOperation": Message("The request body submitted contain no data to act upon.", "Warning", _CORRECT),
         "MalformedJSON": Message(
             "The request body submitted was malformed JSON and could not be parsed by the receiving service.",
             "Critical",

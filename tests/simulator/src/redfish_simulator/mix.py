@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from .personalities import PERSONALITIES
 
-# Of every twelve BMCs: what a grown machine room looks like.
-DEFAULT_MIX = ("openbmc", "plain")
+# What a grown machine room looks like: 24 BMCs of all vendors.
+DEFAULT_MIX = {"openbmc": 6, "idrac9": 5, "ilo5": 4, "xcc2": 3, "ami": 2, "supermicro": 2, "plain": 2}
 
 
 def parse_mix(text: str) -> dict[str, int]:
@@ -27,10 +27,15 @@ def parse_mix(text: str) -> dict[str, int]:
 def spread(count: int, mix: dict[str, int] | None) -> list[tuple[str, str]]:
     """(personality, login type) of each BMC. A mix is repeated or cut to `count`, its vendors interleaved.
 
-    Two of three log in by session, one by Basic: both ways are met with every vendor.
+    Every other BMC of a vendor logs in by Basic, the rest by session: both ways are met with each.
     """
-    names = list(DEFAULT_MIX) if mix is None else _interleaved(mix)
-    return [(names[i % len(names)], "basic" if i % 3 == 2 else "session") for i in range(count)]
+    names = _interleaved(mix or DEFAULT_MIX)
+    met: dict[str, int] = {}
+    chosen = []
+    for name in (names[index % len(names)] for index in range(count)):
+        met[name] = met.get(name, 0) + 1
+        chosen.append((name, "session" if met[name] % 2 else "basic"))
+    return chosen
 
 
 def _interleaved(mix: dict[str, int]) -> list[str]:

@@ -63,6 +63,9 @@ class ServiceTraits:
     error_style: Literal["error", "annotation"] = "error"
     etag: Literal["strong", "weak", "unquoted", "none"] = "strong"
     if_match: Literal["optional", "required", "refused"] = "optional"
+    missing_etag_status: int = 428
+    enabled: bool = True
+    """ServiceEnabled of the EventService at first."""
     event_service_type: str = "#EventService.v1_12_0.EventService"
     event_service: Mapping[str, Any] = field(default_factory=dict)
     """Properties of the EventService beyond those that every personality has: the capabilities that it advertises."""
@@ -105,7 +108,11 @@ class CreateTraits:
     """Fixed members that are PATCHed instead of created (Supermicro); 0 = an ordinary collection."""
     status: int = 201
     location: Literal["relative", "absolute", "missing"] = "relative"
-    body: Literal["subscription", "message", "error", "collection", "none"] = "subscription"
+    body: Literal["subscription", "message", "error", "collection", "task", "none"] = "subscription"
+    headers_object: bool = False
+    """HttpHeaders is one object instead of an array (iLO 4)."""
+    expires: bool = False
+    """Subscriptions end after Oem.Hp.TTLCount TTLUnits; 999999 keeps them (iLO 4)."""
     ids: Literal["sequence", "random", "uuid"] = "sequence"
 
 

@@ -20,6 +20,8 @@ def _links(value: Any) -> bool:
 
 
 def _headers(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = [value]
     if not isinstance(value, list):
         return False
     return all(isinstance(item, dict) and all(isinstance(text, str) for text in item.values()) for item in value)
@@ -86,6 +88,8 @@ def check_create(personality: Personality, body: Json) -> list[Json]:
         found += [info(_key(traits), name, prop=name) for name in body if name not in traits.accepts]
     found += [info("PropertyMissing", name, prop=name) for name in traits.required if name not in body]
     found += check_types(body)
+    if "HttpHeaders" in body and isinstance(body["HttpHeaders"], dict) is not traits.headers_object:
+        found.append(info("PropertyValueTypeError", "", "HttpHeaders", prop="HttpHeaders"))
     if found:
         return found
     return _check_values(personality, body) + _check_conflicts(traits, body)
@@ -164,7 +168,8 @@ def rewrite_destination(destination: str) -> str:
 
 def headers_of(body: Json) -> list[tuple[str, str]]:
     """HttpHeaders as pairs."""
-    return [pair for item in body.get("HttpHeaders") or [] for pair in item.items()]
+    headers = body.get("HttpHeaders") or []
+    return [pair for item in ([headers] if isinstance(headers, dict) else headers) for pair in item.items()]
 
 
 def accepted(personality: Personality, body: Json) -> Json:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import time
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class Subscription:
     delivered: int = 0
     failed: int = 0
     certificates: list[str] = field(default_factory=list)
+    expires_at: float | None = None
+    """time.monotonic() at which the BMC forgets it; None for never."""
 
     def get(self, name: str) -> Any:
         """A property, None where it was never set."""
@@ -59,6 +62,8 @@ class SubscriptionTable:
         self._rng = random.Random(seed)
         self._members: dict[str, Subscription] = {}
         self._last = 0
+        self.slots = personality.create.slots
+        self._fill_slots()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -67,7 +72,10 @@ class SubscriptionTable:
         return subscription_id in self._members
 
     def all(self) -> list[Subscription]:
-        """All of them, oldest first."""
+        """All of them, oldest first; those whose time is over are gone."""
+        now = time.monotonic()
+        for each in [each for each in self._members.values() if each.expires_at is not None and each.expires_at < now]:
+            self.remove(each.id)
         return list(self._members.values())
 
     def get(self, subscription_id: str) -> Subscription | None:
@@ -90,6 +98,16 @@ class SubscriptionTable:
         """Forget all, as some BMCs do in a reset."""
         for subscription_id in list(self._members):
             self.remove(subscription_id)
+        self._fill_slots()
+
+    def _fill_slots(self) -> None:
+        """A service with fixed members has them empty at first."""
+        for number in range(1, self.slots + 1):
+            slot = self.add(
+                {"Destination": "", "Protocol": "Redfish", "Context": "", "EventTypes": []}, [], str(number)
+            )
+            slot.enabled = False
+            slot.properties["Oem"] = {"Supermicro": {"EnableSubscription": False, "Severity": "OK"}}
 
     def _new_id(self) -> str:
         if self._kind == "random":

@@ -24,11 +24,13 @@ def shown(bmc: Bmc, subscription: Subscription) -> Json:
     }
     if traits.context == "empty":
         body["Context"] = ""
-    headers = {
+    headers: Json = {
         "null": None,
         "empty": [],
         "readable": [{name: value} for name, value in subscription.http_headers],
     }
+    if bmc.personality.create.headers_object:
+        headers["readable"] = dict(subscription.http_headers)
     if traits.headers in headers:
         body["HttpHeaders"] = headers[traits.headers]
     if traits.status:

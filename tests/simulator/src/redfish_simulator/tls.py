@@ -141,11 +141,22 @@ class ListenerTrust:
         self._unverified.check_hostname = False
         self._unverified.verify_mode = ssl.CERT_NONE
         self._verified = ssl.create_default_context(cafile=ca_file)
+        self._added: list[str] = []
+        self._by_installed: dict[tuple[str, ...], ssl.SSLContext] = {}
 
     def trust(self, pem: str) -> None:
         """Accept listeners whose certificates chain to these CAs, too. Raises ssl.SSLError where it isn't PEM."""
         self._verified.load_verify_locations(cadata=pem)
+        self._added.append(pem)
+        self._by_installed.clear()
 
-    def context(self, verify: bool) -> ssl.SSLContext:
-        """The client context for deliveries."""
-        return self._verified if verify else self._unverified
+    def context(self, verify: bool, installed: tuple[str, ...] = ()) -> ssl.SSLContext:
+        """The client context for deliveries; `installed` are CA certificates (PEM) of this BMC alone."""
+        if not verify:
+            return self._unverified
+        if not installed:
+            return self._verified
+        if installed not in self._by_installed:
+            context = ssl.create_default_context(cadata="\n".join((*installed, *self._added)))
+            self._by_installed[installed] = context
+        return self._by_installed[installed]

@@ -5,14 +5,32 @@ from __future__ import annotations
 
 from ..personality import Personality
 from ..router import Handler, RouteMaker
-from . import event_service, root, sessions, subscriptions, test_events
+from . import (
+    accounts,
+    certificates,
+    dell_attributes,
+    event_service,
+    logs,
+    machine,
+    registries,
+    root,
+    sessions,
+    subscriptions,
+    test_events,
+)
 
 PARTS: tuple[RouteMaker, ...] = (
     root.routes,
     sessions.routes,
+    accounts.routes,
+    machine.routes,
+    logs.routes,
+    registries.routes,
     event_service.routes,
     subscriptions.routes,
     test_events.routes,
+    certificates.routes,
+    dell_attributes.routes,
 )
 
 

@@ -37,10 +37,20 @@ def service(call: Call) -> Answer:
             "DeliveryRetryAttempts": bmc.retry_attempts,
             "DeliveryRetryIntervalSeconds": bmc.retry_interval,
             **traits.event_service,
+            **_oem(bmc.personality),
             "Subscriptions": {"@odata.id": f"{SERVICE}/{traits.subscriptions_path}"},
             "Actions": actions,
         }
     )
+
+
+def _oem(personality: Personality) -> Json:
+    """Where HPE and AMI keep the CA certificates by which listeners are verified."""
+    if personality.service.certificates == "hpe":
+        return {"Oem": {"Hpe": {"CACertificates": {"@odata.id": f"{SERVICE}/CACertificates"}}}}
+    if personality.service.certificates == "ami":
+        return {"Oem": {"Ami": {"Certificates": {"@odata.id": f"{SERVICE}/Certificates"}}}}
+    return {}
 
 
 def change(call: Call) -> Answer:

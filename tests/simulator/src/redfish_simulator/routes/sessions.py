@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import hmac
-
-from ..answer import Answer, Json, RedfishProblem, info, not_found, problem
+from ..answer import Answer, Json, RedfishProblem, info, not_found
 from ..authentication import unauthorised
 from ..call import Call
 from ..personality import Personality
@@ -72,13 +70,12 @@ def create(call: Call) -> Answer:
     missing = [name for name in ("UserName", "Password") if not isinstance(body.get(name), str)]
     if missing:
         raise RedfishProblem(400, [info("PropertyMissing", name, prop=name) for name in missing])
-    who = call.bmc.identity
-    right_name = hmac.compare_digest(body["UserName"].encode(), who.username.encode())
-    right_password = hmac.compare_digest(body["Password"].encode(), who.password.encode())
-    if not (right_name and right_password):
+    account = call.bmc.accounts.login(body["UserName"], body["Password"])
+    if account is None:
         call.bmc.counters.refused_logins += 1
+        call.authentication = "refused"
         raise unauthorised(call)
-    session = call.bmc.sessions.create(who.username)
+    session = call.bmc.sessions.create(account.username)
     location = f"{SESSIONS}/{session.id}"
     return Answer(201, _shown(session), {"Location": location, "X-Auth-Token": session.token})
 
@@ -98,7 +95,5 @@ def member(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """Log out."""
     session = _find(call)
-    if call.method != "DELETE":
-        raise problem(405, "OperationNotAllowed")
     call.bmc.sessions.delete(session)
     return Answer(204)

@@ -4,22 +4,26 @@
 from __future__ import annotations
 
 import re
+import time
 
 from ..answer import Answer, Json, RedfishProblem, info, not_found, problem
 from ..call import Call
 from ..personality import Personality
 from ..router import Handler
-from ..rules import accepted, check_policy, check_types, headers_of, rewrite_destination
+from ..rules import accepted, check_destination, check_policy, check_types, headers_of, rewrite_destination
 from ..subscription import Subscription
 from ..subscription_view import shown
 
 SERVICE = "/redfish/v1/EventService"
+PERPETUAL = 999999
 EXPAND = re.compile(r"^[.*~](\(\$levels=\d+\))?$")
 
 
 def routes(personality: Personality) -> dict[str, dict[str, Handler]]:
     """Paths of this part; services with fixed slots know neither POST nor DELETE."""
     path = f"{SERVICE}/{personality.service.subscriptions_path}"
+    if personality.create.slots:
+        return {path: {"GET": collection}, f"{path}/{{id}}": {"GET": member, "PATCH": fill_slot}}
     return {
         path: {"GET": collection, "POST": create},
         f"{path}/Members": {"POST": create},
@@ -86,7 +90,17 @@ def create(call: Call) -> Answer:
     if len(bmc.subscriptions) >= traits.limit:
         raise problem(traits.limit_status, traits.limit_key)
     subscription = bmc.subscriptions.add(properties, headers_of(body))
+    if traits.expires:
+        subscription.expires_at = _end(call, properties)
     return _created(call, subscription)
+
+
+def _end(call: Call, properties: Json) -> float | None:
+    """When an iLO 4 forgets a subscription: Oem.Hp.TTLCount TTLUnits from now, a day by default, 999999 for never."""
+    terms = (properties.get("Oem") or {}).get("Hp", {})
+    count = int(terms.get("TTLCount", 1440))
+    unit = {"seconds": 1, "minutes": 60, "days": 86400}.get(str(terms.get("TTLUnits", "minutes")), 60)
+    return None if count == PERPETUAL else time.monotonic() + count * unit * call.bmc.world.time_scale
 
 
 def _refuse_duplicate(call: Call, destination: str) -> None:
@@ -120,6 +134,9 @@ def _created_body(call: Call, subscription: Subscription) -> Json | None:
     if kind == "error":  # HPE: the body of a 201 is an error object
         text = "See @Message.ExtendedInfo for more information."
         return {"error": {"code": "iLO.0.10.ExtendedInfo", "message": text, "@Message.ExtendedInfo": [info("Created")]}}
+    if kind == "task":
+        uri = "/redfish/v1/TaskService/Tasks/1"
+        return {"@odata.id": uri, "@odata.type": "#Task.v1_7_4.Task", "Id": "1", "TaskState": "Running"}
     body = shown(call.bmc, subscription)
     return {**body, "@odata.id": _uri(call)} if kind == "collection" else body
 
@@ -148,6 +165,25 @@ def change(call: Call) -> Answer:
         subscription.http_headers = headers_of(body)
     subscription.properties.update({name: value for name, value in body.items() if name != "HttpHeaders"})
     return member(call) if traits.status == 200 else Answer(traits.status)
+
+
+def fill_slot(call: Call) -> Answer:
+    """PATCH of a fixed member: the way to subscribe and unsubscribe where there is no POST (Supermicro)."""
+    subscription, body = _find(call), call.body()
+    traits = call.bmc.personality
+    refused = [info("PropertyUnknown", name, prop=name) for name in body if name not in traits.update.patchable]
+    found = refused or check_types(body)
+    if not found and body.get("Destination"):
+        found = check_destination(traits.create, body["Destination"])
+    if found:
+        raise RedfishProblem(400, found)
+    if "HttpHeaders" in body:
+        subscription.http_headers = headers_of(body)
+    terms = {**subscription.properties["Oem"]["Supermicro"], **(body.get("Oem") or {}).get("Supermicro", {})}
+    subscription.properties.update({name: value for name, value in body.items() if name not in ("HttpHeaders", "Oem")})
+    subscription.properties["Oem"] = {"Supermicro": terms}
+    subscription.enabled = bool(subscription.destination) and terms.get("EnableSubscription") is True
+    return member(call)
 
 
 def delete(call: Call) -> Answer:
