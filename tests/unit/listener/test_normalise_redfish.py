@@ -314,7 +314,7 @@ def test_any_json(document):
             if (value := getattr(record, field)) is not None:
                 assert "\x00" not in value
                 value.encode()
-        json.dumps(record.record, allow_nan=False)
+        json.dumps(record.record, allow_nan=False, ensure_ascii=False).encode()
 
 
 @given(st.text(), st.integers(1, 50))

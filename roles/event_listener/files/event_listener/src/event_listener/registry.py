@@ -19,6 +19,7 @@ from event_listener.settings import SOURCE_ID_PATTERN
 SourceState = Literal["active", "maintenance", "retired"]
 ResponseStatus = Literal[200, 202, 204]
 _NAME = re.compile(SOURCE_ID_PATTERN)
+_ADDRESS = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,199}")
 
 
 class InvalidSourceError(ValueError):
@@ -89,8 +90,15 @@ def changes(document: Any) -> list[SourceChange]:
             )
         if change.name in names:
             raise InvalidSourceError(f"source {change.name} is given twice")
+        _check_address(change)
         names.add(change.name)
     return found
+
+
+def _check_address(change: SourceChange) -> None:
+    """An address is printed in the text log and names its file."""
+    if isinstance(change.address, str) and not _ADDRESS.fullmatch(canonical_address(change.address)):
+        raise InvalidSourceError(f"source {change.name}: its address is neither an IP address nor a host name")
 
 
 def plan(existing: dict[str, Source], wanted: Iterable[SourceChange]) -> SourcePlan:

@@ -167,6 +167,45 @@ class Manage(Section, frozen=True):
     public_metrics: Annotated[bool, Meta(description="Answer `/metrics` without a token.")] = True
 
 
+class Relay(Section, frozen=True):
+    """The process that writes the event log from the journal and feeds the sinks."""
+
+    poll_interval: Annotated[
+        float, Meta(gt=0, le=10, description="Seconds between looks at the journal when nothing arrives.")
+    ] = 0.05
+    batch: Annotated[
+        int,
+        Meta(ge=1, le=10000, description="Most payloads indexed, or units given to a sink, at once."),
+    ] = 500
+
+
+class FileSink(Section, frozen=True):
+    """Files of this host, one per source, named `Events_<address>` and an ending."""
+
+    enabled: Annotated[bool, Meta(description="Write them.")] = True
+    directory: Annotated[str, Meta(min_length=1, description="Where they are.")] = "/var/log/event-listener"
+    sync_interval: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=60,
+            description="Most seconds between syncs to the disk in a storm; otherwise each batch is synced at once.",
+        ),
+    ] = 0.5
+    max_open_files: Annotated[int, Meta(ge=8, le=65536, description="Files kept open; others are opened again.")] = 256
+
+
+class Sinks(Section, frozen=True):
+    """Where events go beside the event log."""
+
+    text_log: Annotated[
+        FileSink, Meta(description="`Events_<address>.txt`, as the DMTF Redfish Event Listener writes them.")
+    ] = field(default_factory=FileSink)
+    json_lines: Annotated[
+        FileSink, Meta(description="`Events_<address>.jsonl`: one JSON object per event record and line.")
+    ] = field(default_factory=FileSink)
+
+
 class Settings(Section, frozen=True):
     """The configuration file of the listener."""
 
@@ -189,3 +228,7 @@ class Settings(Section, frozen=True):
     ] = "info"
     ingest: Annotated[Ingest, Meta(description="The socket that BMCs post to.")] = field(default_factory=Ingest)
     manage: Annotated[Manage, Meta(description="API, health and metrics.")] = field(default_factory=Manage)
+    relay: Annotated[Relay, Meta(description="The process between the journal and the sinks.")] = field(
+        default_factory=Relay
+    )
+    sinks: Annotated[Sinks, Meta(description="Where events go beside the event log.")] = field(default_factory=Sinks)

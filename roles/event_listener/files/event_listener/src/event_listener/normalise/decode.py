@@ -45,17 +45,21 @@ def document(body: bytes) -> Any:
 def storable(value: str, limit: int) -> str:
     """At most ``limit`` characters that every database takes: no NUL, no lone surrogates (both become U+FFFD)."""
     clean = value[:limit].replace("\x00", "\ufffd")
-    if clean.isascii():
-        return clean
-    return clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return clean if clean.isascii() else _whole(clean)
+
+
+def _whole(value: str) -> str:
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def strict(value: Any) -> Any:
-    """The same JSON without what RFC 8259 lacks and Python writes: NaN and infinities become text."""
+    """The same JSON without what UTF-8 and RFC 8259 lack: NaN and infinities become text, lone surrogates U+FFFD."""
+    if isinstance(value, str):
+        return value if value.isascii() else _whole(value)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {key: strict(item) for key, item in value.items()}
+        return {strict(key): strict(item) for key, item in value.items()}
     if isinstance(value, list):
         return [strict(item) for item in value]
     return value

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The relay process: the indexer in front, one lane per sink behind it, each in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from event_listener import backoff
+from event_listener.indexer import Indexer
+from event_listener.journal import JournalBrokenError, JournalUnavailableError
+from event_listener.lanes import Lane, Wake, lane_for
+from event_listener.settings import Settings
+from event_listener.sinks import configured
+from event_listener.store import Store, StoreUnavailableError, open_store
+from event_listener.store.migrations import NewerSchemaError
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = "relay"
+HEARTBEAT_SECONDS = 2.0
+_LOCK_PATIENCE = 10.0  # what a relay that was told to stop may need
+
+
+def main(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Ends with SystemExit where it can't begin."""
+    stop = threading.Event()
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)
+    try:
+        with _only_one(Path(settings.state_dir) / "run" / "relay.lock", stop), open_store(settings.state_dir) as store:
+            run(settings, store, stop)
+    except (StoreUnavailableError, NewerSchemaError, JournalBrokenError, OSError) as error:
+        logger.critical("%s", error)
+        raise SystemExit(1) from error
+
+
+@contextlib.contextmanager
+def _only_one(path: Path, stop: threading.Event) -> Iterator[None]:
+    """Only one relay writes a host's files; the one before us may still be on its way out. Raises OSError."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    end = time.monotonic() + _LOCK_PATIENCE
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > end or stop.wait(0.1):
+                    raise OSError(f"another relay runs on this host (it holds {path}); stop it first") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def run(settings: Settings, store: Store, stop: threading.Event) -> None:
+    """Index and feed until ``stop`` is set. Raises JournalBrokenError."""
+    wake = Wake()
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    sinks = configured(settings)
+    store.cursors.forget_lanes({sink.name for sink in sinks})
+    lanes: list[Lane] = [lane_for(sink, store, holder, wake, stop, settings.relay.batch) for sink in sinks]
+    for lane in lanes:
+        lane.start()
+    indexer = Indexer(settings.state_dir, store, settings.relay.batch)
+    try:
+        _index(indexer, store, wake, stop, settings)
+    finally:
+        stop.set()
+        wake.tell()
+        for lane in lanes:
+            lane.join()
+        indexer.close()
+
+
+def _index(indexer: Indexer, store: Store, wake: Wake, stop: threading.Event, settings: Settings) -> None:
+    attempt, beaten = 0, 0.0
+    while not stop.is_set():
+        try:
+            if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
+                store.cursors.beat(HEARTBEAT)
+                beaten = time.monotonic()
+            count = indexer.step()
+        except (JournalUnavailableError, StoreUnavailableError, OSError) as error:
+            attempt += 1
+            if attempt == 1:
+                logger.error("indexing waits, what arrives stays in the journal: %s", error)  # noqa: TRY400 - no trace
+            stop.wait(backoff.delay(attempt, random.random(), longest=5.0))  # noqa: S311 - jitter, no secret
+            continue
+        if attempt:
+            attempt = 0
+            logger.info("indexing goes on")
+        if count:
+            wake.tell()
+        if count < settings.relay.batch:
+            stop.wait(settings.relay.poll_interval)

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lanes: in order, at least once, each delayed by its own sink alone. The indexer: nothing skipped, nothing twice."""
+
+import threading
+import time
+
+import pytest
+from event_listener import backoff, lanes, registry
+from event_listener.event import Record
+from event_listener.indexer import Indexer, journal_cursor
+from event_listener.journal import Entry, Journal, JournalReader
+from event_listener.registry_snapshot import RegistryView
+from event_listener.sinks.base import Ok, Reject, Retry
+from event_listener.store import Arrival, open_store
+from hypothesis import given
+from hypothesis import strategies as st
+
+JOURNAL = "0123456789ab"
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path) as store:
+        yield store
+
+
+def fill(store, count, first=1, journal_id=JOURNAL, cursor="journal"):
+    arrivals = [
+        Arrival(
+            journal_id=journal_id,
+            journal_seq=seq,
+            received_ns=seq,
+            source="s",
+            address="a",
+            peer="p",
+            credential="c",
+            content_type="",
+            body=b"{}",
+            records=(Record(type="A.B", record={}),),
+        )
+        for seq in range(first, first + count)
+    ]
+    store.log.write(arrivals, cursor, first + count - 1)
+
+
+class Destination:
+    """A destination that answers as told, and remembers what it took."""
+
+    name, unit = "destination", "event"
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.taken, self.closed = [], False
+
+    def send(self, batch):
+        outcome = self.answers.pop(0) if self.answers else Ok()
+        if isinstance(outcome, Exception):
+            raise outcome
+        done = len(batch) if isinstance(outcome, Ok) else outcome.done
+        self.taken += [unit.seq for unit in batch[:done]]
+        return outcome
+
+    def close(self):
+        self.closed = True
+
+
+class Running:
+    """A lane in a thread, until the block ends."""
+
+    def __init__(self, sink, store, holder="here", batch=3, ttl=10.0):
+        self.stop, self.wake = threading.Event(), lanes.Wake()
+        self.lane = lanes.Lane(sink, lanes.LeasedPlace(sink, store, holder, ttl), store, self.wake, self.stop, batch)
+
+    def __enter__(self):
+        self.lane.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.wake.tell()
+        self.lane.join(10)
+        assert not self.lane.is_alive()
+
+
+def until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def begun_at_zero(store, sink):
+    """A cursor that exists: this sink isn't new."""
+    store.cursors.advance(lanes.cursor_name(sink.name), 0)
+    return sink
+
+
+def test_everything_in_order(store):
+    sink = begun_at_zero(store, Destination())
+    fill(store, 10)
+    with Running(sink, store) as running:
+        until(lambda: store.cursors.get("sink:destination") == 10)
+        fill(store, 5, first=11)
+        running.wake.tell()
+        until(lambda: store.cursors.get("sink:destination") == 15)
+    assert sink.taken == list(range(1, 16))
+    assert sink.closed
+
+
+def test_a_new_sink_begins_at_the_head(store):
+    fill(store, 5)
+    sink = Destination()
+    with Running(sink, store) as running:
+        until(lambda: store.cursors.get("sink:destination") == 5)
+        fill(store, 1, first=6)
+        running.wake.tell()
+        until(lambda: sink.taken)
+    assert sink.taken == [6]
+
+
+def test_retry_goes_on_after_what_was_taken(store):
+    sink = begun_at_zero(store, Destination(Retry("busy", done=2, after=0.01), Retry("busy", after=0.01)))
+    fill(store, 4)
+    with Running(sink, store):
+        until(lambda: len(sink.taken) == 4)
+        until(lambda: store.cursors.lanes()[0].state == "ok")
+    assert sink.taken == [1, 2, 3, 4]
+
+
+def test_what_is_rejected_is_noted_and_passed(store):
+    sink = begun_at_zero(store, Destination(Reject("too large", done=1)))
+    fill(store, 4)
+    with Running(sink, store):
+        until(lambda: store.cursors.get("sink:destination") == 4)
+    assert sink.taken == [1, 3, 4]
+    assert [(item.unit_seq, item.reason) for item in store.cursors.rejected("destination")] == [(2, "too large")]
+
+
+def test_a_failing_sink_is_visible_and_said_once(store, caplog):
+    sink = begun_at_zero(store, Destination(*[Retry(f"down {n}", after=0.001) for n in range(20)]))
+    fill(store, 1)
+    with caplog.at_level("INFO"), Running(sink, store):
+        until(lambda: any(lane.state == "retrying" for lane in store.cursors.lanes()))
+        until(lambda: sink.taken)
+        until(lambda: store.cursors.lanes()[0].state == "ok")
+    said = [record.message for record in caplog.records if "destination" in record.message]
+    assert len([text for text in said if "fails" in text]) == 1
+    assert said[-1] == "sink destination works"
+
+
+def test_a_bug_in_a_sink_ends_nothing(store, caplog):
+    """An exception that no sink should raise: logged with its trace, tried again, the lane lives."""
+    sink = begun_at_zero(store, Destination(ZeroDivisionError("oops")))
+    fill(store, 1)
+    with Running(sink, store):
+        until(lambda: sink.taken == [1])
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_slow_sink_delays_itself_alone(store):
+    gate = threading.Event()
+
+    class Slow(Destination):
+        name = "slow"
+
+        def send(self, batch):
+            gate.wait(10)
+            return super().send(batch)
+
+    slow, fast = begun_at_zero(store, Slow()), begun_at_zero(store, Destination())
+    fill(store, 9)
+    with Running(slow, store), Running(fast, store):
+        until(lambda: len(fast.taken) == 9)
+        assert slow.taken == []
+        gate.set()
+        until(lambda: len(slow.taken) == 9)
+
+
+def test_another_relay_takes_over(store):
+    """One runs the lane; when it ends the other goes on where it stood."""
+    first, second = begun_at_zero(store, Destination()), Destination()
+    fill(store, 3)
+    with Running(first, store, "one", ttl=0.5):
+        until(lambda: store.cursors.get("sink:destination") == 3)
+        with Running(second, store, "two", ttl=0.5) as other:
+            time.sleep(0.2)
+            assert second.taken == []
+    fill(store, 3, first=4)
+    second = Destination()
+    with Running(second, store, "two", ttl=0.5) as other:
+        until(lambda: second.taken == [4, 5, 6])
+    assert other.lane.name == "lane-destination"
+    assert first.taken == [1, 2, 3]
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_backoff_grows_to_a_limit(attempt, chance):
+    seconds = backoff.delay(attempt, chance)
+    assert 0.25 <= seconds <= backoff.MAX_SECONDS
+    assert seconds <= backoff.delay(attempt + 1, chance)
+
+
+def entry(number, source=None, peer="192.0.2.7", status="ok", body=None):
+    body = body if body is not None else b'{"Events":[{"EventId":"%d"}]}' % number
+    return Entry(number, source, peer, "bmcs", "application/json", status, "" if status == "ok" else "torn", body)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path)
+    yield journal
+    journal.close()
+
+
+def test_the_indexer_empties_the_journal(tmp_path, store, journal):
+    journal.append([entry(number) for number in range(1, 8)])
+    indexer = Indexer(tmp_path, store, 3)
+    assert [indexer.step() for _ in range(4)] == [3, 3, 1, 0]
+    assert [event.event_id for event in store.log.read_events_after(0, 10)] == [str(number) for number in range(1, 8)]
+    with JournalReader(tmp_path) as reader:
+        assert reader.read_after(0) == []
+        assert store.cursors.get(journal_cursor(reader.journal_id)) == 7
+        assert store.log.read_events_after(0, 1)[0].id == f"{reader.journal_id}-1-0"
+    indexer.close()
+
+
+def test_a_crash_between_commit_and_delete_repeats_nothing(tmp_path, store, journal):
+    """The entries are still in the journal after the rows were committed: the next indexer only deletes them."""
+    journal.append([entry(1), entry(2)])
+    with JournalReader(tmp_path) as reader:
+        journal_id = reader.journal_id
+    fill(store, 2, journal_id=journal_id, cursor=journal_cursor(journal_id))  # and here the process died
+    second = Indexer(tmp_path, store, 10)
+    assert second.step() == 0
+    assert store.log.head() == 2
+    with JournalReader(tmp_path) as reader:
+        assert reader.read_after(0) == []
+    second.close()
+
+
+def test_a_new_journal_is_read_from_its_beginning(tmp_path, store, journal):
+    journal.append([entry(1)])
+    indexer = Indexer(tmp_path, store, 10)
+    indexer.step()
+    journal.close()
+    for path in (tmp_path / "journal").glob("journal.db*"):
+        path.unlink()
+    journal.append([entry(1)])
+    assert indexer.step() == 1
+    assert len({event.id for event in store.log.read_events_after(0, 10)}) == 2
+    indexer.close()
+
+
+def test_what_is_not_understood_goes_to_quarantine(tmp_path, store, journal):
+    journal.append([entry(1, status="malformed", body=b"<html>"), entry(2, body=b"[]"), entry(3)])
+    indexer = Indexer(tmp_path, store, 10)
+    indexer.step()
+    indexer.close()
+    assert [item.reason for item in store.quarantine.list()] == [
+        "torn",
+        "a JSON array (empty) where a Redfish Event or MetricReport is expected",
+    ]
+    assert store.log.head() == 1
+
+
+def test_identity(tmp_path, store, journal):
+    """The path names the source; without one the registered address does; else the peer is its own name."""
+    store.sources.upsert(
+        registry.changes(
+            [
+                {"name": "bmc1", "address": "192.0.2.1"},
+                {"name": "far", "address": "192.0.2.9"},
+                {"name": "nat-a", "address": "192.0.2.5"},
+                {"name": "nat-b", "address": "192.0.2.5"},
+            ]
+        )
+    )
+    sent = [
+        ("bmc1", "10.0.0.1"),
+        (None, "192.0.2.1"),
+        (None, "192.0.2.8"),
+        ("unknown", "192.0.2.8"),
+        (None, "192.0.2.5"),
+        ("nat-b", "10.9.9.9"),
+    ]
+    journal.append([entry(number, source, peer) for number, (source, peer) in enumerate(sent, 1)])
+    indexer = Indexer(tmp_path, store, 10)
+    indexer.step()
+    indexer.close()
+    assert [(event.source, event.address) for event in store.log.read_events_after(0, 10)] == [
+        ("bmc1", "192.0.2.1"),
+        ("bmc1", "192.0.2.1"),
+        ("192.0.2.8", "192.0.2.8"),
+        ("unknown", "192.0.2.8"),
+        ("192.0.2.5", "192.0.2.5"),
+        ("nat-b", "192.0.2.5"),
+    ]
+
+
+def test_ingest_gets_the_registry(tmp_path, store, journal):
+    """Written once per change, as the file that ingest reads."""
+    journal.append([])
+    indexer = Indexer(tmp_path, store, 10)
+    indexer.step()
+    store.sources.upsert(registry.changes([{"name": "b", "address": "192.0.2.1", "response_status": 204}]))
+    indexer.step()
+    found = RegistryView(tmp_path).find("b", "")
+    assert (found.address, found.state, found.response_status) == ("192.0.2.1", "active", 204)
+    stamp = (tmp_path / "registry.json").stat().st_mtime_ns
+    indexer.step()
+    assert (tmp_path / "registry.json").stat().st_mtime_ns == stamp
+    store.sources.delete("b")
+    indexer.step()
+    assert RegistryView(tmp_path).find("b", "") is None
+    indexer.close()
