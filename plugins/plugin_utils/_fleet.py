@@ -1,0 +1,193 @@
+# Copyright (c) 2026 redfleet.events contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbooks make of the results of a whole fleet. Pure: plain data in, plain data out."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+# The order in which the summary lists the verdicts: what needs attention comes last, next to the prompt.
+VERDICTS = (
+    "ok",
+    "changed",
+    "drifted",
+    "delivered",
+    "not delivered",
+    "unsupported",
+    "unreachable",
+    "refused",
+    "failed",
+    "not reached",
+)
+GOOD = {"ok", "changed", "delivered"}
+# The module's failure reasons (`reason`) whose verdict has a name of its own.
+REASONS = {
+    "unreachable": "unreachable",
+    "tls": "unreachable",
+    "unsupported": "unsupported",
+    "credentials": "refused",
+    "forbidden": "refused",
+}
+
+
+def verdict(result, audit=False):
+    """Return (verdict, detail) of one BMC's task result; None means that the task never ran there."""
+    if result is None:
+        return "not reached", "the run ended before its turn"
+    message = " ".join(str(result.get("msg", "")).split())
+    if result.get("unreachable"):
+        return "unreachable", message
+    if result.get("failed"):
+        return REASONS.get(result.get("reason"), "failed"), message
+    dropped = result.get("unsupported") or []
+    detail = f"without {', '.join(dropped)}, which the BMC does not know" if dropped else ""
+    if not result.get("changed"):
+        return "ok", detail
+    return ("drifted" if audit else "changed"), "; ".join(filter(None, [changes(result), detail]))
+
+
+def changes(result):
+    """Return what a result changed (or would change): the action and the names of the differing properties."""
+    action = result.get("action") or "changed"
+    diff = result.get("diff") or {}
+    diff = diff[0] if isinstance(diff, list) and diff else diff
+    before, after = (diff.get(side) if isinstance(diff, dict) else None for side in ("before", "after"))
+    if action != "patch" and action != "replace":
+        return action
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return action
+    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    return f"{action}: {', '.join(names)}" if names else action
+
+
+def report(rows):
+    """Return the summary of rows (host, verdict, detail): lines to print, counts, and who is not as declared.
+
+    Result: {"rows", "lines", "counts": {verdict: n}, "bad": [hosts], "refused": [hosts]}.
+    """
+    rows = sorted(rows, key=lambda row: (VERDICTS.index(row["verdict"]), row["host"]))
+    counts = {name: sum(row["verdict"] == name for row in rows) for name in VERDICTS}
+    counts = {name: count for name, count in counts.items() if count}
+    width = max((len(row["host"]) for row in rows), default=0)
+    column = max((len(row["verdict"]) for row in rows), default=0)
+    lines = [f"{row['host']:<{width}}  {row['verdict']:<{column}}  {row['detail']}".rstrip() for row in rows]
+    lines.append(", ".join(f"{count} {name}" for name, count in counts.items()))
+    return {
+        "rows": rows,
+        "lines": lines,
+        "counts": counts,
+        "bad": [row["host"] for row in rows if row["verdict"] not in GOOD],
+        "refused": [row["host"] for row in rows if row["verdict"] == "refused"],
+    }
+
+
+def verdicts(results, audit=False):
+    """Return the report of one task over the fleet; results is {host: task result or None}."""
+    rows = []
+    for host, result in results.items():
+        name, detail = verdict(result, audit)
+        rows.append({"host": host, "verdict": name, "detail": detail})
+    return report(rows)
+
+
+def expectations(sent, after=None):
+    """Return what to wait for at the listener: one entry per BMC that accepted its test event.
+
+    sent is {host: submit_test_event result}; after is the listener's head before the events were sent.
+    """
+    entries = []
+    for host, result in sent.items():
+        if result and not result.get("failed") and not result.get("unreachable"):
+            entry = {"source": host, "marker": result.get("marker"), "message_key": result.get("message_key")}
+            entry = {key: value for key, value in entry.items() if value}
+            entries.append(entry if after is None else {**entry, "after": int(after)})
+    return entries
+
+
+def proof(sent, arrived):
+    """Return the report of a proof: sent is {host: submit_test_event result}, arrived listener_event_info's result.
+
+    Each row of a delivered event also has event_id, latency_s and exact.
+    """
+    found = {item["source"]: item for item in (arrived or {}).get("found", [])}
+    rows = []
+    for host, result in sent.items():
+        name, detail = verdict(result)
+        row = {"host": host, "verdict": name, "detail": detail}
+        if name == "ok" and host in found:
+            row.update(delivery(found[host]))
+        elif name == "ok":
+            row.update(verdict="not delivered", detail="the BMC accepted the test event, the listener never saw it")
+        rows.append(row)
+    return report(rows)
+
+
+def delivery(item):
+    """Return the part of a proof's row that tells how the event arrived."""
+    latency = item.get("latency_s")
+    after = "" if latency is None else f" after {latency:.2f} s"
+    how = "" if item.get("exact", True) else ", matched by its sequence (the BMC does not pass the marker on)"
+    return {
+        "verdict": "delivered",
+        "detail": f"event {item['event'].get('id', '?')}{after}{how}",
+        "event_id": item["event"].get("id"),
+        "latency_s": latency,
+        "exact": item.get("exact", True),
+    }
+
+
+def host_part(baseuri):
+    """Return the host of a baseuri given as host, host:port or URL."""
+    return urlsplit(baseuri if "://" in baseuri else f"//{baseuri}").hostname or ""
+
+
+def as_address(text):
+    """Return the canonical IP address in text, or None where it is a name."""
+    try:
+        return str(ipaddress.ip_address(str(text).strip("[]")))
+    except ValueError:
+        return None
+
+
+def source(host, variables, result):
+    """Return one source for the listener's registry, from the inventory and from what the BMC told of itself.
+
+    variables may hold redfish_baseuri, ansible_host and event_source (fields that the inventory wants to be so);
+    result is the task result whose `service` has what was read. Fields that nobody knows are left out, so that the
+    listener keeps what it has.
+    """
+    entry = {"name": host}
+    candidates = (host_part(str(variables.get("redfish_baseuri") or "")), variables.get("ansible_host"))
+    address = next(filter(None, map(as_address, filter(None, candidates))), None)
+    if address:
+        entry["address"] = address
+    service = (result or {}).get("service") or {}
+    for field in ("uuid", "serial", "model", "firmware", "manufacturer"):
+        if service.get(field):
+            entry[field] = str(service[field])
+    entry.update(variables.get("event_source") or {})
+    return entry
+
+
+def merge_pins(known, found, replace=False):
+    """Return {"pins", "added", "same", "differing"}: known fingerprints with the found ones merged in.
+
+    A fingerprint that differs from the known one is taken over only when replace is true: a changed certificate is
+    either a renewed one or somebody in between, and only a person can tell.
+    """
+    known = dict(known or {})
+    differing = sorted(name for name in found if name in known and _plain(known[name]) != _plain(found[name]))
+    pins = dict(known)
+    pins.update({name: value for name, value in found.items() if replace or name not in differing})
+    return {
+        "pins": dict(sorted(pins.items())),
+        "added": sorted(name for name in found if name not in known),
+        "same": sorted(name for name in found if name in known and name not in differing),
+        "differing": differing,
+    }
+
+
+def _plain(fingerprint):
+    return str(fingerprint).lower().replace(":", "").removeprefix("sha256")

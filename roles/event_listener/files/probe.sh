@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# probe.sh PYTHON RELEASE_DIR USER PID_FILE: what the role has to know of a host before it changes anything, as JSON.
+# PYTHON may be empty: then the distribution's own comes first, because its security updates come by themselves.
+wanted=$1 release=$2 user=$3 pid_file=$4
+
+# A service account can't run an interpreter below a folder that is closed to others, such as /root/.pyenv.
+usable='import os, sys
+path = os.path.realpath(sys.executable)
+parents = [path[:i] or "/" for i, c in enumerate(path) if c == "/"]
+closed = sys.argv[1] != "root" and os.getuid() == 0 and not all(os.stat(p).st_mode & 1 for p in parents)
+print(sys.executable, "%d.%d.%d" % sys.version_info[:3])
+sys.exit(closed or sys.version_info < (3, 11))'
+
+python='' version='' ensurepip=false
+for candidate in ${wanted:-/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11}; do
+    # A shim can be on PATH and still not run; only running it tells.
+    found=$("$candidate" -c "$usable" "$user" 2>/dev/null) || continue
+    python=${found% *} version=${found##* }
+    "$python" -c 'import ensurepip, venv' 2>/dev/null && ensurepip=true
+    break
+done
+
+installed=false
+[ -x "$release/venv/bin/event-listener" ] && "$release/venv/bin/python" -c 'import event_listener' 2>/dev/null && installed=true
+
+running=false
+if pid=$(cat "$pid_file" 2>/dev/null) && [ -n "$pid" ]; then
+    # A pid survives a reboot in the file only: the process has to be ours too.
+    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q event-listener && running=true
+fi
+
+systemd=false
+[ -d /run/systemd/system ] && systemd=true
+apt=false
+command -v apt-get >/dev/null 2>&1 && apt=true
+group=$(id -gn "$user" 2>/dev/null || true)
+units=false
+[ -e /etc/systemd/system/event-listener.target ] && units=true
+# The comment tells an account that this role made from one that was there before.
+own_account=false
+getent passwd "$user" 2>/dev/null | cut -d: -f5 | grep -qx 'Redfish event listener' && own_account=true
+
+printf '{"python": "%s", "python_version": "%s", "ensurepip": %s, "installed": %s, "running": %s, ' \
+    "$python" "$version" "$ensurepip" "$installed" "$running"
+printf '"systemd": %s, "units": %s, "apt": %s, "user_group": "%s", "own_account": %s, "uid": %s}\n' \
+    "$systemd" "$units" "$apt" "$group" "$own_account" "$(id -u)"
