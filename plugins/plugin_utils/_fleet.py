@@ -138,9 +138,32 @@ def delivery(item):
     }
 
 
-def host_part(baseuri):
-    """Return the host of a baseuri given as host, host:port or URL."""
-    return urlsplit(baseuri if "://" in baseuri else f"//{baseuri}").hostname or ""
+def split_baseuri(baseuri):
+    """Return (host, port) of a baseuri given as host, IPv6 address, host:port or URL; port is None when not given."""
+    text = str(baseuri)
+    if as_address(text):
+        return as_address(text), None
+    parts = urlsplit(text if "://" in text else f"//{text}")
+    return parts.hostname or "", parts.port
+
+
+def target(host, baseuri):
+    """Return {"name", "address", "port"} of a BMC, for a TLS scan."""
+    address, port = split_baseuri(baseuri)
+    return {"name": host, "address": address, "port": port or 443}
+
+
+def listener_connection(manage_bind, tokens):
+    """Return the options url and token for the listener's modules; what isn't known is left to their defaults."""
+    options = {}
+    if manage_bind:
+        host, _, port = str(manage_bind).rpartition(":")
+        # A wildcard is no address to connect to.
+        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  (compared, never bound)
+        options["url"] = f"http://{host}:{port}"
+    if tokens:
+        options["token"] = tokens[0]["token"]
+    return options
 
 
 def as_address(text):
@@ -159,7 +182,7 @@ def source(host, variables, result):
     listener keeps what it has.
     """
     entry = {"name": host}
-    candidates = (host_part(str(variables.get("redfish_baseuri") or "")), variables.get("ansible_host"))
+    candidates = (split_baseuri(variables.get("redfish_baseuri") or "")[0], variables.get("ansible_host"))
     address = next(filter(None, map(as_address, filter(None, candidates))), None)
     if address:
         entry["address"] = address
