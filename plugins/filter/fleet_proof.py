@@ -44,7 +44,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - As from P(redfleet.events.fleet_verdicts#filter). The rows of delivered events also have C(event_id), C(latency_s) and C(exact).
+    - As from P(redfleet.events.fleet_verdicts#filter). The rows of delivered events also have C(event_id), C(latency_s)
+      and C(exact).
   type: dict
 """
 

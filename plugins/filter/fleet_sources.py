@@ -10,8 +10,8 @@ name: fleet_sources
 short_description: The fleet as sources of the listener's registry
 version_added: 0.1.0
 description:
-  - Makes one source per host from the inventory (its address and the variable C(event_source)) and from what the BMC told
-    of itself when it was subscribed. Fields that nobody knows are left out.
+  - Makes one source per host from the inventory (its address and the variable C(event_source)) and from what the BMC
+    told of itself when it was subscribed. Fields that nobody knows are left out.
 positional: hostvars, register
 options:
   _input:

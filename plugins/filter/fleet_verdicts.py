@@ -45,8 +45,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(rows) has C(host), C(verdict) and C(detail) of each host, C(lines) the same as text, C(counts) the number of hosts by verdict,
-      C(bad) the hosts that are not as declared, C(refused) those that refused the credentials.
+    - C(rows) has C(host), C(verdict) and C(detail) of each host, C(lines) the same as text, C(counts) the number of
+      hosts by verdict, C(bad) the hosts that are not as declared, C(refused) those that refused the credentials.
   type: dict
 """
 

@@ -10,8 +10,8 @@ name: listener_configuration
 short_description: The listener's configuration from the role's variables
 version_added: 0.1.0
 description:
-  - Merges C(event_listener_settings) over what the variables of the role M(redfleet.events.event_listener#role) say, and
-    replaces each secret by a reference.
+  - Merges C(event_listener_settings) over what the variables of the role M(redfleet.events.event_listener#role) say,
+    and replaces each secret by a reference.
   - Finds variables that contradict each other or the host, among them settings that a variable of the role decides.
 positional: variables
 options:
@@ -21,8 +21,8 @@ options:
     required: true
   variables:
     description:
-      - The role's variables without their prefix, and what the role found out about the host, see C(vars/main.yml) of the
-        role.
+      - The role's variables without their prefix, and what the role found out about the host, see C(vars/main.yml) of
+        the role.
     type: dict
     required: true
 author:

@@ -10,8 +10,8 @@ name: listener_connection
 short_description: The connection options to a listener from its variables
 version_added: 0.1.0
 description:
-  - Returns C(url) and C(token) for the modules of the action group C(redfleet.events.listener), from the variables of the role
-    M(redfleet.events.event_listener#role). The first of C(event_listener_tokens) is used.
+  - Returns C(url) and C(token) for the modules of the action group C(redfleet.events.listener), from the variables of
+    the role M(redfleet.events.event_listener#role). The first of C(event_listener_tokens) is used.
 options:
   _input:
     description: Variables of the listener's host, as in C(hostvars).
@@ -40,7 +40,9 @@ from ansible_collections.redfleet.events.plugins.plugin_utils import _fleet
 
 def listener_connection(variables):
     """Return the connection options (see RETURN)."""
-    return _fleet.listener_connection(variables.get("event_listener_manage_bind"), variables.get("event_listener_tokens"))
+    return _fleet.listener_connection(
+        variables.get("event_listener_manage_bind"), variables.get("event_listener_tokens")
+    )
 
 
 class FilterModule:

@@ -102,18 +102,29 @@ def fingerprint(certificate):
 
 def general_names(names):
     """Return the names as SAN entries: what reads as an IP address becomes an IP SAN, the rest DNS."""
-    entries = []
-    for name in names:
-        try:
-            entries.append(x509.IPAddress(ipaddress.ip_address(name.strip("[]"))))
-        except ValueError:
-            try:
-                entries.append(x509.DNSName(name.encode("idna").decode("ascii")))
-            except UnicodeError as error:
-                raise CertificateError(
-                    f"{name!r} is neither an IP address nor a host name. Correct it in the list of names."
-                ) from error
-    return entries
+    return [_general_name(name) for name in names]
+
+
+def _general_name(name):
+    bare = name.strip("[]")
+    try:
+        return x509.IPAddress(ipaddress.ip_address(bare)) if _is_address(bare) else x509.DNSName(_ascii(name))
+    except UnicodeError as error:
+        raise CertificateError(
+            f"{name!r} is neither an IP address nor a host name. Correct it in the list of names."
+        ) from error
+
+
+def _is_address(text):
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ascii(name):
+    return name.encode("idna").decode("ascii")
 
 
 def names_of(certificate):

@@ -162,10 +162,13 @@ def validate(params):
     if len(params["passphrase"]) < 12:
         raise certs.CertificateError("passphrase is shorter than 12 characters. Choose a longer one.")
     if not params["names"]:
-        raise certs.CertificateError("names is empty. List the names and addresses under which BMCs reach the listener.")
+        raise certs.CertificateError(
+            "names is empty. List the names and addresses under which BMCs reach the listener."
+        )
     if not 0 <= params["renew_days"] < params["days"]:
         raise certs.CertificateError(
-            f"renew_days ({params['renew_days']}) has to be less than days ({params['days']}), or every run would renew."
+            f"renew_days ({params['renew_days']}) has to be less than days ({params['days']}), "
+            "or every run would renew."
         )
     certs.general_names(params["names"])
 

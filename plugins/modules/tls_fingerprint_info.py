@@ -95,9 +95,10 @@ def permissive_context():
 
 def fingerprint(address, port, timeout):
     """Return C(sha256:HEX) of the certificate that the address shows. Raises OSError (ssl.SSLError is one)."""
-    with socket.create_connection((address, port), timeout=timeout) as raw:
-        with permissive_context().wrap_socket(raw, server_hostname=address) as connection:
-            return "sha256:" + hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
+    raw = socket.create_connection((address, port), timeout=timeout)
+    # wrap_socket takes the socket over: it is closed also when the handshake fails.
+    with permissive_context().wrap_socket(raw, server_hostname=address) as connection:
+        return "sha256:" + hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
 
 
 def scan(targets, timeout, parallel):
@@ -107,11 +108,14 @@ def scan(targets, timeout, parallel):
         jobs = {
             pool.submit(fingerprint, target["address"], target["port"], timeout): target["name"] for target in targets
         }
-        for job, name in jobs.items():
-            try:
-                fingerprints[name] = job.result()
-            except OSError as error:
-                failures[name] = error.strerror or str(error) or type(error).__name__
+    for job, name in jobs.items():
+        error = job.exception()
+        if error is None:
+            fingerprints[name] = job.result()
+        elif isinstance(error, OSError):
+            failures[name] = error.strerror or str(error) or type(error).__name__
+        else:
+            raise error
     return fingerprints, failures
 
 

@@ -116,7 +116,9 @@ def tls_problems(variables):
                 "authority: set it, in a vault, or choose another event_listener_tls."
             )
         if not variables["tls_names"]:
-            found.append("event_listener_tls_names is empty. List the names and addresses that BMCs are subscribed with.")
+            found.append(
+                "event_listener_tls_names is empty. List the names and addresses that BMCs are subscribed with."
+            )
     if variables["tls"] == "files":
         found += [
             f"event_listener_tls is files, but {name} is empty. Name the PEM file on the controller."
@@ -143,7 +145,8 @@ def host_problems(variables):
     if not variables["systemd"] and not variables["root"]:
         low = [bind for bind in variables["bind"] if bind.rpartition(":")[2].isdigit() and port_of(bind) < 1024]
         found += [
-            f"event_listener_bind has {bind}, and ports below 1024 need root. Run the role with become, or use another port."
+            f"event_listener_bind has {bind}, and ports below 1024 need root. "
+            "Run the role with become, or use another port."
             for bind in low
         ]
     return found

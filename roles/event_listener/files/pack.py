@@ -63,12 +63,16 @@ def wheel_files(root: Path) -> tuple[str, str, dict[str, bytes]]:
     """Return (file name of the wheel, version, {path: content}) of the project at root."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     package = project["scripts"]["event-listener"].split(".")[0]
-    version = re.search(r'^__version__ = "(.+)"$', (root / "src" / package / "__init__.py").read_text(), re.MULTILINE)[1]
+    version = re.search(r'^__version__ = "(.+)"$', (root / "src" / package / "__init__.py").read_text(), re.MULTILINE)[
+        1
+    ]
     distribution = f"{re.sub('[-_.]+', '_', project['name'])}-{version}"
     files = package_files(root / "src")
     info = f"{distribution}.dist-info"
     files[f"{info}/METADATA"] = metadata(project, version).encode()
-    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: redfleet.events\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files[f"{info}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: redfleet.events\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
     files[f"{info}/entry_points.txt"] = entry_points(project).encode()
     files[f"{info}/RECORD"] = record(files, f"{info}/RECORD").encode()
     return f"{distribution}-py3-none-any.whl", version, files

@@ -27,6 +27,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket; the host name is its path."""
 
     def connect(self) -> None:
+        """Connect to the path."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.host)
@@ -52,7 +53,9 @@ def connection(bind: str, tls: bool) -> http.client.HTTPConnection:
 def fingerprint(pem: str) -> str:
     """Return the SHA-256 of the first certificate of a PEM text."""
     end = "-----END CERTIFICATE-----"
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") : pem.index(end) + len(end)])).hexdigest()
+    return hashlib.sha256(
+        ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") : pem.index(end) + len(end)])
+    ).hexdigest()
 
 
 def prove_ingest(bind: str, certificate: str) -> str:
@@ -70,7 +73,9 @@ def prove_ingest(bind: str, certificate: str) -> str:
         client.close()
     if status != http.HTTPStatus.UNAUTHORIZED:
         raise NotProvenError(f"{bind} answers a POST without credentials with {status} instead of 401")
-    return f"{bind} answers {'with the deployed certificate' if certificate else 'without TLS'} and asks for credentials"
+    return (
+        f"{bind} answers {'with the deployed certificate' if certificate else 'without TLS'} and asks for credentials"
+    )
 
 
 def prove_ready(bind: str) -> str:
