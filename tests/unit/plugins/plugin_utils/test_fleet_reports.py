@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbooks make of a fleet's results."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.redfleet.events.plugins.plugin_utils import _fleet
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (None, ("not reached", "the run ended before its turn")),
+        ({"changed": False}, ("ok", "")),
+        ({"changed": True, "action": "create"}, ("changed", "create")),
+        (
+            {"changed": False, "unsupported": ["SendHeartbeat"]},
+            ("ok", "without SendHeartbeat, which the BMC does not know"),
+        ),
+        ({"failed": True, "msg": "no\n  route", "reason": "unreachable"}, ("unreachable", "no route")),
+        ({"unreachable": True, "msg": "ssh"}, ("unreachable", "ssh")),
+        ({"failed": True, "msg": "m", "reason": "tls"}, ("unreachable", "m")),
+        ({"failed": True, "msg": "m", "reason": "credentials"}, ("refused", "m")),
+        ({"failed": True, "msg": "m", "reason": "unsupported"}, ("unsupported", "m")),
+        ({"failed": True, "msg": "m", "reason": "full"}, ("failed", "m")),
+        ({"failed": True, "msg": "m"}, ("failed", "m")),
+    ],
+)
+def test_verdict_names_each_outcome(result, expected):
+    """The reason of a failure decides its verdict; a message is one line."""
+    assert _fleet.verdict(result) == expected
+
+
+def test_a_change_names_the_properties():
+    """A modified subscription says which properties differ, in the audit too."""
+    result = {
+        "changed": True,
+        "action": "patch",
+        "diff": {"before": {"Context": "a", "Protocol": "Redfish"}, "after": {"Context": "b", "Protocol": "Redfish"}},
+    }
+    assert _fleet.verdict(result) == ("changed", "patch: Context")
+    assert _fleet.verdict(result, audit=True) == ("drifted", "patch: Context")
+
+
+def test_report_counts_and_puts_trouble_last():
+    """The last line counts; the rows before it end with what needs attention."""
+    report = _fleet.verdicts(
+        {
+            "b2": {"changed": True, "action": "create"},
+            "b1": {"failed": True, "reason": "credentials", "msg": "401"},
+            "b3": {"changed": False},
+        }
+    )
+    assert report["lines"] == [
+        "b3  ok",
+        "b2  changed  create",
+        "b1  refused  401",
+        "1 ok, 1 changed, 1 refused",
+    ]
+    assert report["bad"] == ["b1"]
+    assert report["refused"] == ["b1"]
+
+
+def test_drift_is_bad_only_in_an_audit():
+    """What a run repairs is as declared afterwards; what an audit finds is not."""
+    results = {"b1": {"changed": True, "action": "delete"}}
+    assert _fleet.verdicts(results)["bad"] == []
+    assert _fleet.verdicts(results, audit=True)["bad"] == ["b1"]
+
+
+def test_an_empty_fleet_has_an_empty_report():
+    """No host is no crash."""
+    assert _fleet.verdicts({})["lines"] == [""]
+
+
+SENT = {
+    "b1": {"changed": False, "marker": "redfleet-test-1", "message_key": "Base.Success"},
+    "b2": {"changed": False, "marker": None, "message_key": "TestMessage"},
+    "b3": {"failed": True, "reason": "unsupported", "msg": "no test action"},
+    "b4": None,
+}
+
+
+def test_only_accepted_test_events_are_waited_for():
+    """A BMC that refused has nothing to wait for; what the BMC ignores is not asked for."""
+    assert _fleet.expectations(SENT, after=7) == [
+        {"source": "b1", "marker": "redfleet-test-1", "message_key": "Base.Success", "after": 7},
+        {"source": "b2", "message_key": "TestMessage", "after": 7},
+    ]
+
+
+def test_proof_tells_delivered_from_accepted_and_refused():
+    """Three ways to fail have three verdicts, and delivery has its latency."""
+    found = [{"source": "b1", "event": {"id": "e-1-0"}, "exact": True, "latency_s": 0.254}]
+    report = _fleet.proof(SENT, {"found": found, "missing": ["b2"]})
+    rows = {row["host"]: row for row in report["rows"]}
+    assert (rows["b1"]["verdict"], rows["b1"]["latency_s"], rows["b1"]["event_id"]) == ("delivered", 0.254, "e-1-0")
+    assert "0.25 s" in rows["b1"]["detail"]
+    assert rows["b2"]["verdict"] == "not delivered"
+    assert rows["b3"]["verdict"] == "unsupported"
+    assert rows["b4"]["verdict"] == "not reached"
+    assert report["bad"] == ["b2", "b3", "b4"]
+
+
+def test_a_match_by_sequence_says_so():
+    """A BMC that ignores the marker is proven by its sequence, and the reader is told."""
+    found = [{"source": "b2", "event": {"id": "e"}, "exact": False, "latency_s": 1}]
+    report = _fleet.proof({"b2": SENT["b2"]}, {"found": found})
+    assert "matched by its sequence" in report["rows"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("baseuri", "expected"),
+    [
+        ("192.0.2.1", ("192.0.2.1", None)),
+        ("192.0.2.1:8443", ("192.0.2.1", 8443)),
+        ("https://bmc.example/", ("bmc.example", None)),
+        ("https://[2001:db8::1]:8443", ("2001:db8::1", 8443)),
+        ("2001:DB8::1", ("2001:db8::1", None)),
+        ("[2001:db8::1]", ("2001:db8::1", None)),
+        ("", ("", None)),
+    ],
+)
+def test_split_baseuri(baseuri, expected):
+    """Every spelling that `baseuri` allows."""
+    assert _fleet.split_baseuri(baseuri) == expected
+
+
+def test_source_takes_what_is_known_and_nothing_else():
+    """Unknown fields are left out, so that the listener keeps what it has; the inventory has the last word."""
+    result = {"service": {"uuid": "u", "serial": None, "model": "m", "vendor": "v"}}
+    variables = {"redfish_baseuri": "bmc1.example", "ansible_host": "192.0.2.1", "event_source": {"model": "other"}}
+    assert _fleet.source("b1", variables, result) == {
+        "name": "b1",
+        "address": "192.0.2.1",
+        "uuid": "u",
+        "model": "other",
+    }
+    assert _fleet.source("b1", {"ansible_host": "bmc1.example"}, None) == {"name": "b1"}
+
+
+def test_pins_are_kept_unless_replaced():
+    """As with ssh's known hosts: a changed certificate is reported, never taken over in silence."""
+    known = {"b1": "sha256:AA:BB", "b2": "sha256:cc", "b9": "sha256:99"}
+    found = {"b1": "sha256:aabb", "b2": "sha256:dd", "b3": "sha256:ee"}
+    merged = _fleet.merge_pins(known, found)
+    assert merged["pins"] == {"b1": "sha256:aabb", "b2": "sha256:cc", "b3": "sha256:ee", "b9": "sha256:99"}
+    assert (merged["added"], merged["same"], merged["differing"]) == (["b3"], ["b1"], ["b2"])
+    assert _fleet.merge_pins(known, found, replace=True)["pins"]["b2"] == "sha256:dd"
+
+
+@pytest.mark.parametrize(
+    ("bind", "tokens", "expected"),
+    [
+        (None, None, {}),
+        ("127.0.0.1:9440", [{"name": "a", "token": "t"}], {"url": "http://127.0.0.1:9440", "token": "t"}),
+        ("[::]:9440", [], {"url": "http://[::1]:9440"}),
+    ],
+)
+def test_listener_connection(bind, tokens, expected):
+    """What the inventory doesn't tell is left to the modules' own defaults."""
+    assert _fleet.listener_connection(bind, tokens) == expected

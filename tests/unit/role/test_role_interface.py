@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role's interface: argument_specs.yml is it, defaults/main.yml equals it, the README names all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "event_listener"
+OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+DEFAULTS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+
+
+def test_defaults_equal_the_specification():
+    """A default said twice must not drift."""
+    assert {name: option["default"] for name, option in OPTIONS.items()} == DEFAULTS
+    assert [*OPTIONS] == [*DEFAULTS]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_every_variable_is_documented(name):
+    """The README has each variable; the specification describes it."""
+    assert OPTIONS[name]["description"]
+    assert f"`{name}`" in (ROLE / "README.md").read_text()
+
+
+def test_variables_that_hold_secrets_are_marked():
+    """Ansible masks what is marked no_log, and nothing else."""
+    assert OPTIONS["event_listener_ca_passphrase"]["no_log"] is True
+    assert OPTIONS["event_listener_tokens"]["options"]["token"]["no_log"] is True
+    for field in ("password", "token"):
+        assert OPTIONS["event_listener_credentials"]["options"][field]["no_log"] is True
+
+
+def test_the_interface_stays_small():
+    """How to deploy is a variable, how it behaves is a setting."""
+    assert len(OPTIONS) <= 23
+
+
+def test_prefix():
+    """Nothing of the role leaks into the variables of others."""
+    internal = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    assert all(name.startswith("event_listener_") for name in OPTIONS)
+    assert all(name.startswith("_event_listener_") for name in internal)
