@@ -7,6 +7,7 @@ themselves would count each for itself. Best effort: a terminal that is slow los
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -33,22 +34,36 @@ def console_from_environment() -> Callable[[Entry], None] | None:
     channel.setblocking(False)
 
     def tell(entry: Entry) -> None:
-        try:
+        # A full channel is a terminal that doesn't keep up, a closed one a supervisor that has ended.
+        with contextlib.suppress(OSError):
             channel.send(entry.peer.encode() + b"\0" + entry.body[:_LARGEST])
-        except OSError:
-            tell.lost += 1  # type: ignore[attr-defined] # a count on the function, for debuggers
 
-    tell.lost = 0  # type: ignore[attr-defined] # same
     return tell
 
 
-class Console:
-    """The supervisor's end: prints until closed, in a thread of its own."""
+class Printer:
+    """Prints payloads, and counts them per host as the DMTF listener does."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._counts: dict[str, int] = {}
+
+    def show(self, peer: str, body: bytes) -> None:
+        """Print one payload."""
+        self._counts[peer] = self._counts.get(peer, 0) + 1
+        lines = ["", f"Event received from {peer}", *_details(body)]
+        lines += [f"Event Counter for Host {peer} = {self._counts[peer]}", ""]
+        self._out.write("\n".join(lines) + "\n")
+        self._out.flush()
+
+
+class Console:
+    """The supervisor's end of the workers' channel; prints in a thread of its own until closed."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._printer = Printer(out)
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._thread = threading.Thread(target=self._print_forever, name="console", daemon=True)
 
     def environment(self) -> dict[str, str]:
         """Return what the ingest process needs in its environment, with `descriptors` passed on."""
@@ -60,20 +75,19 @@ class Console:
 
     def start(self) -> None:
         """Begin to print."""
-        threading.Thread(target=self._print_forever, name="console", daemon=True).start()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Print what is there, and end."""
+        self._theirs.send(b"")
+        self._thread.join()
+        self._ours.close()
+        self._theirs.close()
 
     def _print_forever(self) -> None:
         while datagram := self._ours.recv(_LARGEST + 64):
             peer, _, body = datagram.partition(b"\0")
-            self.show(peer.decode(), body)
-
-    def show(self, peer: str, body: bytes) -> None:
-        """Print one payload."""
-        self._counts[peer] = self._counts.get(peer, 0) + 1
-        lines = ["", f"Event received from {peer}", *_details(body)]
-        lines += [f"Event Counter for Host {peer} = {self._counts[peer]}", ""]
-        self._out.write("\n".join(lines) + "\n")
-        self._out.flush()
+            self._printer.show(peer.decode(), body)
 
 
 def _details(body: bytes) -> Iterator[str]:

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 Submit = Callable[[Entry, float], int]
 Stored = Callable[[Entry], None]
 
+_PAYLOADS = {status: metrics.PAYLOADS.labels(status) for status in (STATUS_OK, STATUS_MALFORMED)}
 _SOURCE_ID = re.compile(SOURCE_ID_PATTERN)
 # What is read and thrown away of a refused request, so that the client gets to read the answer.
 _DISCARD_STRANGER = 65536
@@ -148,7 +149,7 @@ class Receiver:
         raise RefusedError(status, reason, detail, headers)
 
     def _accepted(self, entry: Entry, registered: SourceEntry | None) -> Response:
-        metrics.PAYLOADS.labels(entry.status).inc()
+        _PAYLOADS[entry.status].inc()
         metrics.BYTES.inc(len(entry.body))
         if self._stored is not None:
             self._stored(entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,8 @@ class IngestServer(_Server):
 
 
 def _post_fork(_server: Any, worker: Any) -> None:
+    # The thread that syncs must not wait 5 ms (Python's default) for busy greenlets to let it acknowledge.
+    sys.setswitchinterval(0.0005)
     try:
         metrics.preallocate(os.getpid())
     except OSError as error:

@@ -95,6 +95,8 @@ def _serve(
         supervisor.run(_Readiness(settings, report).look)
     finally:
         held.release()
+        if console is not None:
+            console.close()
         for one in kept:
             one.close()
     return ""
