@@ -63,7 +63,8 @@ class Bmc:
         self.retry_interval = traits.interval[0]
         self.alert_enable = traits.alert_enable
         self.power_state = "On"
-        self.last_test = 0.0
+        self.ntp_servers = ["ntp.example.com"]
+        self.last_test = float("-inf")
         self._deliverer = Deliverer(self)
         self._events = 0
 

@@ -34,6 +34,8 @@ def _serve(call: Call) -> Answer:
     if found is None:
         raise not_found("Resource", call.path)
     methods, call.params = found
+    if call.headers.get("OData-Version", "4.0") != "4.0":
+        raise problem(412, "HeaderInvalid", "OData-Version")
     _check_query(call)
     handler = methods.get("GET" if call.method == "HEAD" else call.method)
     if handler is None:
@@ -82,6 +84,8 @@ def _finish(call: Call, methods: Methods, answer: Answer) -> Answer:
     traits = call.bmc.personality.service
     if call.method in ("GET", "HEAD"):
         answer.headers.setdefault("Allow", allowed(methods))
+        if isinstance(answer.body, dict) and "@odata.type" in answer.body:
+            answer.headers["Link"] = f"<{schema_of(answer.body['@odata.type'])}>; rel=describedby"
     if isinstance(answer.body, dict) and answer.status in (200, 201):
         if "@odata.id" in answer.body and traits.etag != "none":
             etag = etag_of(traits, answer.body)
@@ -92,6 +96,12 @@ def _finish(call: Call, methods: Methods, answer: Answer) -> Answer:
         if traits.trailing_slash:
             answer.body = with_slashes(answer.body)
     return answer
+
+
+def schema_of(odata_type: str) -> str:
+    """Where the JSON schema of a type like `#Chassis.v1_25_2.Chassis` is published."""
+    namespace = odata_type.removeprefix("#").rpartition(".")[0]
+    return f"http://redfish.dmtf.org/schemas/v1/{namespace}.json"
 
 
 def with_slashes(value: Any) -> Any:

@@ -125,6 +125,7 @@ class BmcTls:
         if self._context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.num_tickets = 0  # nobody resumes a session: saves a write per handshake
             with tempfile.NamedTemporaryFile(prefix="redfish-simulator-") as chain:  # mode 0600; ssl reads files only
                 chain.write(self._pem_key + self.pem)
                 chain.flush()

@@ -28,7 +28,7 @@ def routes(personality: Personality) -> dict[str, dict[str, Handler]]:
         f"{ROOT}/Managers": {"GET": lambda call: Answer(body=collection(call.path, "Manager", [link(manager)]))},
         manager: {"GET": manager_resource},
         f"{manager}/Actions/Manager.Reset": {"POST": reset_manager},
-        f"{manager}/NetworkProtocol": {"GET": network_protocol},
+        f"{manager}/NetworkProtocol": {"GET": network_protocol, "PATCH": change_network_protocol},
     }
 
 
@@ -145,10 +145,26 @@ def network_protocol(call: Call) -> Answer:
             "FQDN": f"{bmc.identity.name}.example.com",
             "HTTPS": {"ProtocolEnabled": True, "Port": bmc.identity.port},
             "HTTP": {"ProtocolEnabled": False, "Port": 80},
-            "NTP": {"ProtocolEnabled": True, "NTPServers": ["ntp.example.com"]},
+            "NTP": {"ProtocolEnabled": True, "NTPServers": list(bmc.ntp_servers)},
             "Status": {"State": "Enabled", "Health": "OK"},
         }
     )
+
+
+def change_network_protocol(call: Call) -> Answer:
+    """PATCH NTP.NTPServers by the rules for arrays (DSP0266 7.9): null removes, {} keeps, what is beyond is cut off."""
+    wanted = call.body().get("NTP")
+    servers = wanted.get("NTPServers") if isinstance(wanted, dict) else None
+    if not isinstance(servers, list):
+        raise problem(400, "PropertyUnknown", ", ".join(call.body()))
+    kept = call.bmc.ntp_servers
+    merged = [
+        (kept[index] if index < len(kept) else None) if item == {} else item for index, item in enumerate(servers)
+    ]
+    if not all(item is None or isinstance(item, str) for item in merged):
+        raise problem(400, "PropertyValueTypeError", str(servers), "NTPServers", prop="NTP/NTPServers")
+    call.bmc.ntp_servers = [item for item in merged if item is not None]
+    return network_protocol(call)
 
 
 def _reset_type(call: Call, action: str, allowed: tuple[str, ...], default: str) -> str:
