@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.redfleet.events.plugins.module_utils._declaration import PROPERTIES, Desired
+from ansible_collections.redfleet.events.plugins.module_utils._declaration import PROPERTIES, Desired, Property
 
 Resource = dict[str, Any]
 # Property of EventService (v1_12_0) -> what it lists or says about a property of EventDestination.
@@ -78,9 +78,20 @@ def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def without_hidden(member: Resource, capabilities: Capabilities) -> Resource:
-    """The member without properties that this vendor shows empty whatever they are."""
-    return {name: value for name, value in member.items() if value or name not in capabilities.hidden}
+def shown_value(member: Resource, known: Property, capabilities: Capabilities) -> Any:
+    """What a BMC shows of a property; None where that can't be told.
+
+    A property that the EventService says it supports, but that is not there, has its default: it isn't set. Without
+    such a word it may as well be hidden (bmcweb never shows OriginResources).
+    """
+    value = member.get(known.name)
+    if not value and known.name in capabilities.hidden:
+        return None
+    if value is not None:
+        return value
+    said = bool(capabilities.lists.get(known.name)) or capabilities.flags.get(known.name) is True
+    default = [] if known.kind in ("set", "links") else known.without
+    return default if said else None
 
 
 def advertised_limits(desired: Desired, capabilities: Capabilities) -> dict[str, str]:

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.redfleet.events.plugins.module_utils._capabilities import Capabilities
 from ansible_collections.redfleet.events.plugins.module_utils._creation import (
     ALLOW,
     Creator,
@@ -33,6 +34,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._redact import pre
 from ansible_collections.redfleet.events.plugins.module_utils._subscription import (
     Plan,
     differences,
+    not_shown,
     plan,
     same_uri,
     uri_of,
@@ -190,9 +192,9 @@ class Reconciler:
         :raises UnsupportedError: it accepted a filter or a security property but doesn't keep it.
         """
         member = done.member or {}
-        wrong = differences(replace(self.desired, headers_always=False), member, tuple(self.unsupported))
-        hidden = self.service.capabilities.hidden
-        self._not_kept.extend(name for name in wrong if name not in hidden)
+        readable = Capabilities(hidden=self.service.capabilities.hidden)  # what isn't shown is no failure
+        wrong = differences(replace(self.desired, headers_always=False), member, readable, tuple(self.unsupported))
+        self._not_kept.extend(wrong)
         lost = [name for name in wrong if self.desired.loss(name) == FAIL and name not in NOT_VERIFIED]
         if lost:
             shown = presentable(member)
@@ -237,6 +239,7 @@ def _outcome(
         "subscription": member,
         "removed": [uri_of(surplus) for surplus in done.remove] if check_mode else worker.removed,
         "unsupported": worker.unsupported,
+        "unverified": not_shown(desired, done.member, service.capabilities) if member else [],
         "gap": worker.gap,
         "diff": {"before": done.before, "after": after if done.changed else done.before},
     }

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ansible_collections.redfleet.events.plugins.module_utils._capabilities import (
     Capabilities,
     advertised_limits,
-    without_hidden,
+    shown_value,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._declaration import (
     DEFAULT_FORMAT,
@@ -126,12 +126,24 @@ def ours(desired: Desired, member: Resource) -> bool:
     return desired.adopt or context is None or member.get("Context") == context
 
 
-def differences(desired: Desired, member: Resource, without: tuple[str, ...] = ()) -> list[str]:
+def differences(
+    desired: Desired, member: Resource, capabilities: Capabilities, without: tuple[str, ...] = ()
+) -> list[str]:
     """Names of declared properties that the BMC shows with another value; what it doesn't show isn't compared."""
     return [
         name
         for name, wanted in desired.properties.items()
-        if name not in without and _differs(desired, PROPERTIES[name], wanted, member.get(name))
+        if name not in without
+        and _differs(desired, PROPERTIES[name], wanted, shown_value(member, PROPERTIES[name], capabilities))
+    ]
+
+
+def not_shown(desired: Desired, member: Resource, capabilities: Capabilities) -> list[str]:
+    """Names of declared properties that the BMC doesn't show, so that a drift would go unnoticed."""
+    return [
+        name
+        for name in desired.properties
+        if name != "HttpHeaders" and shown_value(member, PROPERTIES[name], capabilities) is None
     ]
 
 
@@ -182,7 +194,6 @@ def payload_for(desired: Desired, capabilities: Capabilities, without: tuple[str
 
 def plan(desired: Desired, existing: list[Resource], capabilities: Capabilities) -> Plan:
     """Decide what makes `existing` hold the desired subscription exactly once, or not at all."""
-    existing = [without_hidden(member, capabilities) for member in existing]
     mine = [member for member in existing if ours(desired, member)]
     retired = [member for member in existing if _is_retired(desired, member) and member not in mine]
     if not desired.present:
@@ -191,7 +202,7 @@ def plan(desired: Desired, existing: list[Resource], capabilities: Capabilities)
     refused = tuple(f"{name} ({why})" for name, why in limits.items() if desired.loss(name) == FAIL)
     unsupported = tuple(name for name in limits if desired.loss(name) == DROP)
     payload = payload_for(desired, capabilities, without=unsupported)
-    keep = min(mine, key=lambda member: len(differences(desired, member, unsupported)), default=None)
+    keep = min(mine, key=lambda member: len(differences(desired, member, capabilities, unsupported)), default=None)
     surplus = [member for member in mine if member is not keep and desired.remove_duplicates] + retired
     common = {"payload": payload, "remove": tuple(surplus), "unsupported": unsupported, "refused": refused}
     if keep is None:
@@ -201,7 +212,7 @@ def plan(desired: Desired, existing: list[Resource], capabilities: Capabilities)
 
 
 def _change(desired: Desired, keep: Resource, capabilities: Capabilities, common: dict[str, Any]) -> Plan:
-    names = differences(desired, keep, common["unsupported"])
+    names = differences(desired, keep, capabilities, common["unsupported"])
     changes = {name: desired.properties[name] for name in names}
     if not names:
         action = "delete" if common["remove"] else "none"

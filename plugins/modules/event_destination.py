@@ -216,6 +216,11 @@ unsupported:
   returned: success
   type: list
   elements: str
+unverified:
+  description: Redfish names of declared properties that the BMC does not show, so that a drift would go unnoticed.
+  returned: success
+  type: list
+  elements: str
 gap:
   description: Seconds without any subscription, where a replacement had to delete before it could create.
   returned: success

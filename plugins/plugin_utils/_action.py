@@ -84,7 +84,9 @@ class InWorker(ActionBase):
 
     def _in_worker(self, arguments: dict[str, Any]) -> dict[str, Any]:
         validated = ArgumentSpecValidator(self.argument_spec).validate(arguments)
-        secrets = _secrets(self.argument_spec, arguments)
+        # Before validation a dictionary may be one string, afterwards a refused value may be gone.
+        secrets = secrets_in(self.argument_spec, arguments)
+        secrets |= secrets_in(self.argument_spec, validated.validated_parameters)
         if validated.error_messages:
             told = remove_values("; ".join(validated.error_messages), secrets)
             return {"failed": True, "changed": False, "msg": told, "reason": "invalid_input", "status": None}
@@ -96,21 +98,22 @@ class InWorker(ActionBase):
         return wrap_var(result)
 
 
-def _secrets(argument_spec: dict[str, dict[str, Any]], arguments: dict[str, Any]) -> set[str]:
+def secrets_in(argument_spec: dict[str, dict[str, Any]], arguments: Mapping[str, Any]) -> set[str]:
     """Values of the options marked no_log, however deep, as AnsibleModule collects them."""
     found: set[str] = set()
-
-    def collect(value: Any) -> None:
-        if isinstance(value, Mapping):
-            for item in value.values():
-                collect(item)
-        elif isinstance(value, list):
-            for item in value:
-                collect(item)
-        elif value not in (None, "") and not isinstance(value, bool):
-            found.add(str(value))
-
     for option, spec in argument_spec.items():
+        value = arguments.get(option)
         if spec.get("no_log"):
-            collect(arguments.get(option))
+            found |= _texts_in(value)
+        for part in value if isinstance(value, list) else [value]:
+            if spec.get("options") and isinstance(part, Mapping):
+                found |= secrets_in(spec["options"], part)
     return found
+
+
+def _texts_in(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        return set().union(*map(_texts_in, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_texts_in, value))
+    return set() if value is None or value == "" or isinstance(value, bool) else {str(value)}
