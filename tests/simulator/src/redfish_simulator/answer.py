@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .messages import BASE
+from .dmtf_messages import BASE
 
 Json = dict[str, Any]
 

@@ -14,6 +14,7 @@ from .answer import Json
 from .delivery import Deliverer
 from .event_log import EventLog
 from .faults import Faults
+from .heartbeats import Heartbeats
 from .identity import Identity
 from .messages import REGISTRIES
 from .personality import Personality
@@ -65,6 +66,7 @@ class Bmc:
         self.power_state = "On"
         self.ntp_servers = ["ntp.example.com"]
         self.last_test = float("-inf")
+        self.heartbeats = Heartbeats(self)
         self._deliverer = Deliverer(self)
         self._events = 0
 
@@ -91,12 +93,12 @@ class Bmc:
                 reached += 1
         return reached
 
-    def emit_heartbeat(self, record: Record) -> int:
-        """A heartbeat goes to the subscriptions that asked for one."""
+    def emit_heartbeat(self, record: Record, only: Subscription | None = None) -> int:
+        """A heartbeat goes to the subscriptions that asked for one, or to `only` one of them."""
         self._events += 1
         self._complete(record, log=False)
         asked = [subscription for subscription in self.subscriptions.all() if subscription.get("SendHeartbeat")]
-        for subscription in asked:
+        for subscription in [only] if only else asked:
             uri, context = self.subscription_uri(subscription), self._context(subscription)
             self._send(subscription, payload.heartbeat(self.personality, record, self._events, context, uri), 1)
         return len(asked)
@@ -118,6 +120,11 @@ class Bmc:
             self._deliverer.enqueue(subscription, (body, 1))
         return len(self.subscriptions)
 
+    def suspend(self, subscription: Subscription, suspended: bool) -> None:
+        """SuspendSubscription and ResumeSubscription; what waited is lost."""
+        subscription.enabled = not suspended
+        subscription.queue.clear()
+
     def reset(self, forget_subscriptions: bool = False) -> None:
         """Restart the management controller: sessions end, event numbers start again, subscriptions may be lost."""
         self.sessions.clear()
@@ -126,7 +133,8 @@ class Bmc:
             self.subscriptions.clear()
 
     async def close(self) -> None:
-        """Stop its deliveries."""
+        """Stop its heartbeats and deliveries."""
+        self.heartbeats.close()
         await self._deliverer.close()
 
     def public(self) -> Json:

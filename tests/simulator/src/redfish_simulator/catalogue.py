@@ -7,8 +7,10 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .messages import HEARTBEAT_EVENT, REGISTRIES, RESOURCE_EVENT, TASK_EVENT, Message
+from .dmtf_messages import HEARTBEAT_EVENT, RESOURCE_EVENT, TASK_EVENT
+from .messages import REGISTRIES
 from .records import Record
+from .registry import Message
 
 if TYPE_CHECKING:
     from .bmc import Bmc
@@ -92,7 +94,7 @@ def _arguments(message: Message, name: str, rng: random.Random) -> list[str]:
     return [name, *(str(rng.randint(30, 99)) for _ in range(message.number_of_args - 1))][: message.number_of_args]
 
 
-def heartbeat(_bmc: Bmc, _rng: random.Random) -> Record:
+def heartbeat() -> Record:
     """The service is alive."""
     message = HEARTBEAT_EVENT.messages["RedfishServiceFunctional"]
     message_id = HEARTBEAT_EVENT.message_id("RedfishServiceFunctional")
@@ -116,7 +118,7 @@ def emit(bmc: Bmc, kind: str, count: int, records_per_post: int, rng: random.Ran
     if not 1 <= count <= MAX_COUNT or records_per_post < 1:
         raise ValueError(f"count must be 1 to {MAX_COUNT} and records_per_post at least 1.")
     if kind == "Heartbeat":
-        return sum(bmc.emit_heartbeat(heartbeat(bmc, rng)) for _ in range(count))
+        return sum(bmc.emit_heartbeat(heartbeat()) for _ in range(count))
     if kind == "MetricReport":
         return sum(bmc.emit_metric_report(_metrics(bmc, rng)) for _ in range(count))
     queued = 0

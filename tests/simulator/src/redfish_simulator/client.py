@@ -102,6 +102,10 @@ class BmcHandle:
         """Restart the management controller."""
         _call(f"{self.control}/bmcs/{self.name}/reset", "POST", {"forget_subscriptions": forget_subscriptions})
 
+    def expire_sessions(self) -> None:
+        """Let all its sessions expire now."""
+        _call(f"{self.control}/bmcs/{self.name}/sessions", "DELETE")
+
     def seed_subscriptions(self, *subscriptions: Json) -> list[Json]:
         """Have exactly these subscriptions, unchecked."""
         return list(_call(f"{self.control}/bmcs/{self.name}/subscriptions", "PUT", list(subscriptions)))

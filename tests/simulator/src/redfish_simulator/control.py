@@ -138,6 +138,11 @@ class Control:
         self._bmc(request).reset(bool(body.get("forget_subscriptions", False)))
         return _json({})
 
+    async def expire_sessions(self, request: web.Request) -> web.Response:
+        """Let all sessions expire now."""
+        self._bmc(request).sessions.clear()
+        return _json([])
+
     async def seed_subscriptions(self, request: web.Request) -> web.Response:
         """Have exactly these subscriptions, unchecked: those of others, or of an older version of us."""
         bmc, body = self._bmc(request), await request.json()
@@ -180,6 +185,7 @@ def control_app(bmcs: dict[str, Bmc], world: World, rng: random.Random) -> web.A
             web.post("/bmcs/{name}/events", control.emit),
             web.post("/bmcs/{name}/reset", control.reset),
             web.put("/bmcs/{name}/subscriptions", control.seed_subscriptions),
+            web.delete("/bmcs/{name}/sessions", control.expire_sessions),
             web.get("/counters", control.counters),
             web.get("/requests", control.requests),
             web.delete("/requests", control.clear_requests),

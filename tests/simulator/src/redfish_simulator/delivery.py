@@ -25,7 +25,7 @@ class Deliverer:
 
     def __init__(self, bmc: Bmc) -> None:
         self._bmc = bmc
-        self._client: aiohttp.ClientSession | None = None
+        self._clients: dict[bool, aiohttp.ClientSession] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
 
     def enqueue(self, subscription: Subscription, payload: Payload) -> None:
@@ -46,8 +46,8 @@ class Deliverer:
         for task in self._busy.values():
             task.cancel()
         await asyncio.gather(*self._busy.values(), return_exceptions=True)
-        if self._client:
-            await self._client.close()
+        for client in self._clients.values():
+            await client.close()
 
     async def _drain(self, subscription: Subscription) -> None:
         try:
@@ -102,7 +102,7 @@ class Deliverer:
         if not traits.host_port:
             headers.setdefault("Host", urlsplit(subscription.destination).hostname or "")
         try:
-            async with self._session().post(
+            async with self._client(subscription.destination).post(
                 URL(subscription.destination, encoded=True),
                 data=payload[0],
                 headers=headers,
@@ -117,18 +117,20 @@ class Deliverer:
             LOG.debug("%s: no delivery to %s: %s", bmc.identity.name, subscription.destination, error)
             return False
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._client is None:
+    def _client(self, destination: str) -> aiohttp.ClientSession:
+        """The client for a listener: bound to the BMC's own address, which is IPv4, unless the listener's is IPv6."""
+        ipv6 = ":" in (urlsplit(destination).hostname or "")
+        if ipv6 not in self._clients:
             connector = aiohttp.TCPConnector(
-                local_addr=(self._bmc.identity.address, 0),
-                family=socket.AF_INET,  # its address is an IPv4 one
+                local_addr=None if ipv6 else (self._bmc.identity.address, 0),
+                family=socket.AF_INET6 if ipv6 else socket.AF_INET,
                 limit=4,
                 force_close=not self._bmc.personality.delivery.keep_alive,
             )
-            self._client = aiohttp.ClientSession(
+            self._clients[ipv6] = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=self._bmc.world.delivery_timeout),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent",),
             )
-        return self._client
+        return self._clients[ipv6]

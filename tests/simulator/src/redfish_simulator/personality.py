@@ -137,6 +137,8 @@ class UpdateTraits:
     refusal: str = "PropertyNotWritable"
     status: int = 200
     delete_status: int = 204
+    suspends: bool = False
+    """It has the actions SuspendSubscription and ResumeSubscription."""
 
 
 @dataclass(frozen=True)

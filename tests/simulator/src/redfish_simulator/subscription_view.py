@@ -35,6 +35,12 @@ def shown(bmc: Bmc, subscription: Subscription) -> Json:
         body["HttpHeaders"] = headers[traits.headers]
     if traits.status:
         body["Status"] = {"State": "Enabled" if subscription.enabled else "Disabled", "Health": "OK"}
+    if bmc.personality.update.suspends:
+        uri = bmc.subscription_uri(subscription)
+        body["Actions"] = {
+            f"#EventDestination.{name}": {"target": f"{uri}/Actions/EventDestination.{name}"}
+            for name in ("SuspendSubscription", "ResumeSubscription")
+        }
     if bmc.personality.service.certificates == "subscription":
         body["Certificates"] = {"@odata.id": f"{bmc.subscription_uri(subscription)}/Certificates"}
     return body

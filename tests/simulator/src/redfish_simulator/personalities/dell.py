@@ -71,7 +71,7 @@ IDRAC9 = Personality(
         ids="uuid",
     ),
     read=ReadTraits(type="#EventDestination.v1_12_0.EventDestination", headers="empty"),
-    update=UpdateTraits(patchable=frozenset({"Context", "DeliveryRetryPolicy", "HttpHeaders"})),
+    update=UpdateTraits(patchable=frozenset({"Context", "DeliveryRetryPolicy", "HttpHeaders"}), suspends=True),
     delivery=DeliveryTraits(
         event_type="#Event.v1_7_0.Event", policies=("SuspendRetries", "RetryForever"), policy="RetryForever"
     ),

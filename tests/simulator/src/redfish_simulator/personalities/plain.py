@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A service that does what the standard says."""
 
-from ..personality import DeliveryTraits, Personality, ServiceTraits
+from ..personality import DeliveryTraits, Personality, ServiceTraits, UpdateTraits
 
 PLAIN = Personality(
     name="plain",
@@ -26,5 +26,6 @@ PLAIN = Personality(
         },
         certificates="subscription",
     ),
+    update=UpdateTraits(suspends=True),
     delivery=DeliveryTraits(log_entry=True),
 )

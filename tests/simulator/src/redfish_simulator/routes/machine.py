@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..answer import Answer, Json, info, problem
 from ..call import Call
-from ..messages import RESOURCE_EVENT
+from ..dmtf_messages import RESOURCE_EVENT
 from ..personality import Personality
 from ..records import Record
 from ..resources import ROOT, collection, link

@@ -7,8 +7,9 @@ from functools import partial
 
 from ..answer import Answer
 from ..call import Call
-from ..messages import REGISTRIES, Registry
+from ..messages import REGISTRIES
 from ..personality import Personality
+from ..registry import Registry
 from ..resources import ROOT, collection, link
 from ..router import Handler
 

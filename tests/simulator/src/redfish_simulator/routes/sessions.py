@@ -17,7 +17,7 @@ SESSIONS = f"{SERVICE}/Sessions"
 def routes(_personality: Personality) -> dict[str, dict[str, Handler]]:
     """Paths of this part."""
     return {
-        SERVICE: {"GET": service},
+        SERVICE: {"GET": service, "PATCH": change_service},
         SESSIONS: {"GET": collection, "POST": create},
         f"{SESSIONS}/Members": {"POST": create},
         f"{SESSIONS}/{{id}}": {"GET": member, "DELETE": delete},
@@ -37,6 +37,19 @@ def service(call: Call) -> Answer:
             "Sessions": {"@odata.id": SESSIONS},
         }
     )
+
+
+def change_service(call: Call) -> Answer:
+    """PATCH SessionTimeout: seconds, 30 to 86400."""
+    body = call.body()
+    refused = [info("PropertyUnknown", name, prop=name) for name in body if name != "SessionTimeout"]
+    seconds = body.get("SessionTimeout", 30)
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 30 <= seconds <= 86400:
+        refused.append(info("PropertyValueNotInList", str(seconds), "SessionTimeout", prop="SessionTimeout"))
+    if refused:
+        raise RedfishProblem(400, refused)
+    call.bmc.sessions.timeout = float(seconds)
+    return service(call)
 
 
 def collection(call: Call) -> Answer:

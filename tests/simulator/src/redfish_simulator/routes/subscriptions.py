@@ -24,11 +24,15 @@ def routes(personality: Personality) -> dict[str, dict[str, Handler]]:
     path = f"{SERVICE}/{personality.service.subscriptions_path}"
     if personality.create.slots:
         return {path: {"GET": collection}, f"{path}/{{id}}": {"GET": member, "PATCH": fill_slot}}
-    return {
+    found: dict[str, dict[str, Handler]] = {
         path: {"GET": collection, "POST": create},
         f"{path}/Members": {"POST": create},
         f"{path}/{{id}}": {"GET": member, "PATCH": change, "DELETE": delete},
     }
+    if personality.update.suspends:
+        found[f"{path}/{{id}}/Actions/EventDestination.SuspendSubscription"] = {"POST": suspend}
+        found[f"{path}/{{id}}/Actions/EventDestination.ResumeSubscription"] = {"POST": resume}
+    return found
 
 
 def _uri(call: Call) -> str:
@@ -90,6 +94,7 @@ def create(call: Call) -> Answer:
     if len(bmc.subscriptions) >= traits.limit:
         raise problem(traits.limit_status, traits.limit_key)
     subscription = bmc.subscriptions.add(properties, headers_of(body))
+    bmc.heartbeats.schedule(subscription)
     if traits.expires:
         subscription.expires_at = _end(call, properties)
     return _created(call, subscription)
@@ -164,7 +169,20 @@ def change(call: Call) -> Answer:
     if "HttpHeaders" in body:
         subscription.http_headers = headers_of(body)
     subscription.properties.update({name: value for name, value in body.items() if name != "HttpHeaders"})
+    call.bmc.heartbeats.schedule(subscription)
     return member(call) if traits.status == 200 else Answer(traits.status)
+
+
+def suspend(call: Call) -> Answer:
+    """EventDestination.SuspendSubscription."""
+    call.bmc.suspend(_find(call), True)
+    return Answer(204)
+
+
+def resume(call: Call) -> Answer:
+    """EventDestination.ResumeSubscription; nothing was buffered."""
+    call.bmc.suspend(_find(call), False)
+    return Answer(204)
 
 
 def fill_slot(call: Call) -> Answer:

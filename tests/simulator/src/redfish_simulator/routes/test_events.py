@@ -8,7 +8,7 @@ from typing import Any
 
 from ..answer import Answer, Json, RedfishProblem, info, problem
 from ..call import Call
-from ..messages import RESOURCE_EVENT
+from ..dmtf_messages import RESOURCE_EVENT
 from ..personality import Personality
 from ..records import Record
 from ..router import Handler
