@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""listener_event_info and listener_source, as playbooks use them: real ansible-playbook, real listener."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def running(listener):
+    with listener() as running:
+        yield running
+
+
+@pytest.fixture
+def play(running, tmp_path):
+    """Run tasks with the connection given once for the action group; returns their results by registered name."""
+
+    def play(tasks, arguments=(), fails=False, **connection):
+        options = {"url": running.manage_url, "token": running.api_token, **connection}
+        registered = [task["register"] for task in tasks if "register" in task]
+        out = tmp_path / "out.json"
+        tasks = [*tasks, {"ansible.builtin.copy": {
+            "content": "{{ dict(names | zip(names | map('extract', vars))) | to_json }}", "dest": str(out),
+        }, "vars": {"names": registered}, "check_mode": False}]  # fmt: skip
+        book = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks,
+                 "module_defaults": {"group/redfleet.events.listener": options}}]  # fmt: skip
+        path = tmp_path / "play.yml"
+        path.write_text(yaml.safe_dump(book))
+        collections = tmp_path / "collections" / "ansible_collections" / "redfleet"
+        collections.mkdir(parents=True, exist_ok=True)
+        if not (collections / "events").exists():
+            (collections / "events").symlink_to(ROOT)
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
+        }
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", "-vvv",
+             "-e", f"ansible_python_interpreter={sys.executable}", *arguments, str(path)],
+            env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        assert running.api_token not in done.stdout + done.stderr + (tmp_path / "ansible.log").read_text()
+        return done.stdout if fails else json.loads(out.read_text())
+
+    return play
+
+
+def post(running, source, **record):
+    answer = requests.post(
+        f"{running.url}/events/{source}", json={"Events": [record]}, auth=running.credentials,
+        verify=str(running.ca_path), timeout=10,
+    )  # fmt: skip
+    assert answer.status_code == 200
+
+
+def source(**fields):
+    return {"redfleet.events.listener_source": {"sources": [fields]}}
+
+
+def test_source_is_idempotent(play):
+    """Each state first in check mode, then for real, then again: what check mode says is what happens."""
+    new = source(name="m1", address="192.0.2.1", labels={"rack": 7})
+    changed = source(name="m1", serial="S1")
+    forgotten = source(name="m1", serial="")
+    for task, before, after in ((new, None, None), (changed, None, "S1"), (forgotten, "S1", None)):
+        found = play([
+            {**task, "check_mode": True, "diff": True, "register": "would"}, {**task, "diff": True, "register": "did"},
+            {**task, "register": "again"}, {**task, "check_mode": True, "register": "still"},
+        ])  # fmt: skip
+        assert found["would"]["changed"]
+        assert found["did"]["changed"]
+        assert found["would"]["diff"] == found["did"]["diff"]
+        assert found["did"]["diff"]["before"].get("m1", {}).get("serial") == before
+        assert found["did"]["diff"]["after"]["m1"]["serial"] == after
+        assert not found["again"]["changed"]
+        assert not found["still"]["changed"]
+        assert found["again"]["unchanged"] == ["m1"]
+        assert found["did"]["diff"]["after"]["m1"]["labels"] == {"rack": "7"}
+
+
+def test_check_mode_of_the_play_writes_nothing(play, running):
+    play([{**source(name="ghost"), "register": "would"}], arguments=["--check"])
+    headers = {"Authorization": f"Bearer {running.api_token}"}
+    assert requests.get(f"{running.manage_url}/api/v1/sources/ghost", headers=headers, timeout=10).status_code == 404
+
+
+def test_events_are_found(play, running):
+    head = play([{"redfleet.events.listener_event_info": {"query": {"limit": 1}}, "register": "before"}])["before"][
+        "head"
+    ]
+    post(running, "q1", EventId="1", MessageId="A.1.0.B", MessageSeverity="Critical")
+    post(running, "q2", EventId="redfleet-test-77", MessageId="A.1.0.C")
+    found = play([
+        {"redfleet.events.listener_event_info": {"wait_for": [
+            {"source": "q1", "message_key": "B", "after": head}, {"source": "q2", "marker": "redfleet-test-77"},
+            {"source": "q3", "marker": "never"}], "wait_timeout": 3}, "register": "waited"},
+        {"redfleet.events.listener_event_info": {
+            "query": {"after": head, "level": ["ERROR"], "source": ["q1", "q2"]}}, "register": "errors"},
+    ])  # fmt: skip
+    waited = found["waited"]
+    assert [(item["source"], item["exact"]) for item in waited["found"]] == [("q1", False), ("q2", True)]
+    assert waited["missing"] == ["q3"]
+    assert waited["found"][1]["event"]["origin"] == "test"
+    assert all(item["latency_s"] < 3 for item in waited["found"])
+    assert not waited["changed"]
+    assert [event["source"] for event in found["errors"]["events"]] == ["q1"]
+    assert found["errors"]["head"] >= found["errors"]["events"][0]["seq"]
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        ({"token": "wrong-token"}, ["401", "manage.tokens"]),
+        ({"url": "http://127.0.0.1:1"}, ["127.0.0.1:1", "look whether it runs"]),
+        ({"url": "ftp://x"}, ["http(s)://host:port"]),
+    ],
+)
+def test_failures_say_what_to_do(play, connection, words):
+    out = play([{"redfleet.events.listener_event_info": {}, "register": "x"}], fails=True, **connection)
+    for word in words:
+        assert word in out
+    assert "Traceback" not in out
+
+
+def test_a_refused_query_is_explained(play):
+    task = {"redfleet.events.listener_event_info": {"query": {"level": ["loud"]}}, "register": "x"}
+    assert "loud" in play([task], fails=True)
