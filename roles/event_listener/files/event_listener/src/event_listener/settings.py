@@ -165,6 +165,10 @@ class Manage(Section, frozen=True):
     ] = field(default_factory=list)
     public_health: Annotated[bool, Meta(description="Answer `/health/*` without a token.")] = True
     public_metrics: Annotated[bool, Meta(description="Answer `/metrics` without a token.")] = True
+    metrics_sources: Annotated[
+        int,
+        Meta(ge=0, le=100000, description="Most sources that `/metrics` shows by name: those that were heard last."),
+    ] = 1000
 
 
 class Relay(Section, frozen=True):

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The management application: API, health, metrics. Never exposed to the BMC network; see docs/api.md."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from event_listener.manage import events, health, metrics, problems, sources
+from event_listener.manage.access import Access, tokens
+from event_listener.manage.connection import Connection
+from event_listener.settings import Settings
+
+MAX_BODY = 32 << 20
+
+
+def create_app(settings: Settings) -> Flask:
+    """The WSGI application. Raises SecretError when a token can't be read; the event log may come later."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.url_map.strict_slashes = False
+    connection = Connection(settings.state_dir)
+    access = Access(tokens(settings.manage))
+    problems.install(app)
+    app.register_blueprint(access.guard(events.blueprint(connection)))
+    app.register_blueprint(access.guard(sources.blueprint(connection)))
+    app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
+    app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))
+    return app

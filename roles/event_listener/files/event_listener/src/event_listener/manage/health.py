@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`/health/live`: this process answers. `/health/ready`: the listener does its work, or why not."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, Response, jsonify
+
+from event_listener import status
+from event_listener.manage.connection import Connection
+from event_listener.probe import ingest_answers
+from event_listener.settings import Settings
+from event_listener.status import Check
+from event_listener.store import StoreUnavailableError
+
+
+def blueprint(settings: Settings, connection: Connection) -> Blueprint:
+    """The routes."""
+    routes = Blueprint("health", __name__, url_prefix="/health")
+
+    @routes.get("/live")
+    def live() -> Response:
+        return jsonify(status="live")
+
+    @routes.get("/ready")
+    def ready() -> tuple[Response, int]:
+        found = [_ingest(settings), *_checks(settings, connection)]
+        verdict = status.verdict(found)
+        # A sink that is down makes it degraded, never unready: taking the listener away would help nobody.
+        answer = jsonify(status=verdict, checks=[msgspec.structs.asdict(check) for check in found])
+        return answer, 503 if verdict == "unready" else 200
+
+    return routes
+
+
+def _checks(settings: Settings, connection: Connection) -> list[Check]:
+    try:
+        return status.checks(settings.state_dir, connection.store)
+    except StoreUnavailableError as error:
+        return [Check("event log", "unready", str(error))]
+
+
+def _ingest(settings: Settings) -> Check:
+    if ingest_answers(settings):
+        return Check("ingest", "ready")
+    return Check("ingest", "unready", f"ingest doesn't answer at {settings.ingest.bind[0]}; look at its log")

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`/metrics` in Prometheus's format: what the event log knows, and the sum of what the ingest workers counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from event_listener import __version__, status
+from event_listener.journal import JournalBrokenError, JournalUnavailableError
+from event_listener.lanes import OK
+from event_listener.manage.connection import Connection
+from event_listener.metrics import collect_ingest
+from event_listener.settings import Settings
+from event_listener.store import Store, StoreUnavailableError
+
+PREFIX = "event_listener_"
+
+
+def blueprint(settings: Settings, connection: Connection) -> Blueprint:
+    """The route."""
+    routes = Blueprint("metrics", __name__)
+    registry = CollectorRegistry()
+    registry.register(LogCollector(settings, connection))
+    collect_ingest(registry, settings.state_dir)
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+class LogCollector(Collector):
+    """Read at each scrape. Labels are bounded: sinks are few, sources by ``manage.metrics_sources``."""
+
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self._settings, self._connection = settings, connection
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering must not read the event log."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics; without the event log only that it can't be read."""
+        yield _gauge("info", "The version that runs.", {__version__: 1}, "version")
+        try:
+            found = list(self._log(self._connection.store))
+        except StoreUnavailableError:
+            yield _gauge("log_up", "Whether the event log can be read.", {"": 0})
+            return
+        yield _gauge("log_up", "Whether the event log can be read.", {"": 1})
+        yield from found
+
+    def _log(self, store: Store) -> Iterator[Metric]:
+        rows = {name: float(count) for name, count in store.queries.counts().items()}
+        yield _gauge("log_rows", "Rows of the event log, by table.", rows, "table")
+        yield _counter("events_total", "Events that the log ever had.", {"": store.log.head()})
+        yield from self._journal(store)
+        if (age := status.relay_age(store)) is not None:
+            yield _gauge("relay_heartbeat_age_seconds", "Since the relay last said that it is alive.", {"": age})
+        yield from _sinks(store)
+        yield from self._sources(store)
+
+    def _journal(self, store: Store) -> Iterator[Metric]:
+        try:
+            depth = status.journal_depth(self._settings.state_dir, store)
+        except (JournalUnavailableError, JournalBrokenError):
+            yield _gauge("journal_up", "Whether the journal can be read.", {"": 0})
+            return
+        yield _gauge("journal_up", "Whether the journal can be read.", {"": 1})
+        yield _gauge("journal_depth", "Acknowledged payloads that aren't indexed yet.", {"": depth})
+
+    def _sources(self, store: Store) -> Iterator[Metric]:
+        states: dict[str, float] = {}
+        for source in store.sources.list():
+            states[source.state] = states.get(source.state, 0) + 1
+        yield _gauge("sources", "Registered sources, by state.", states, "state")
+        limit = self._settings.manage.metrics_sources
+        heard = store.sources.activity(limit).values() if limit else ()
+        seen = {item.source: item.last_seen_ns / 1e9 for item in heard}
+        yield _gauge("source_last_seen_timestamp_seconds", "When a source was last heard.", seen, "source")
+        events = {item.source: float(item.events) for item in heard}
+        yield _counter("source_events_total", "Events of a source.", events, "source")
+
+
+def _sinks(store: Store) -> Iterator[Metric]:
+    found = status.sinks(store)
+    lag = {sink.name: float(sink.lag) for sink in found}
+    yield _gauge("sink_lag", "Units (payloads or events) that a sink hasn't confirmed yet.", lag, "sink")
+    up = {sink.name: float(sink.state == OK) for sink in found}
+    yield _gauge("sink_up", "Whether a sink works.", up, "sink")
+    rejected = {sink.name: float(sink.rejected) for sink in found}
+    yield _counter("sink_rejected_total", "Units that a sink refused for good.", rejected, "sink")
+
+
+def _gauge(name: str, text: str, values: dict[str, float], label: str = "") -> Metric:
+    return _filled(GaugeMetricFamily(PREFIX + name, text, labels=[label] if label else []), values, label)
+
+
+def _counter(name: str, text: str, values: dict[str, float], label: str = "") -> Metric:
+    return _filled(CounterMetricFamily(PREFIX + name, text, labels=[label] if label else []), values, label)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: dict[str, float], label: str) -> Metric:
+    """Values by the label's value; without a label there is one, under the empty text."""
+    for key, value in values.items():
+        family.add_metric([key] if label else [], value)
+    return family

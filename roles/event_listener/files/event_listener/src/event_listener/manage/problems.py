@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Errors as RFC 9457 problem details: what happened, and what to do next."""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from event_listener.parameters import ParameterError
+from event_listener.registry import InvalidSourceError
+from event_listener.store import StoreUnavailableError
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = "5"
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """An error's response."""
+    body = {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(json.dumps(body), status, headers, content_type="application/problem+json")
+
+
+def install(app: Flask) -> None:
+    """Answer every error so."""
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        status = error.code or 500
+        answer = problem(status, error.description or http.HTTPStatus(status).description)
+        for name, value in error.get_headers():
+            if name.lower() not in ("content-type", "content-length"):
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(ParameterError)
+    @app.errorhandler(InvalidSourceError)
+    def _request(error: ValueError) -> Response:
+        return problem(400, str(error))
+
+    @app.errorhandler(StoreUnavailableError)
+    def _store(error: StoreUnavailableError) -> Response:
+        logger.error("%s", error)
+        return problem(503, str(error), {"Retry-After": RETRY_AFTER})

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`/api/v1/sources`: the registry."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from flask import Blueprint, Response, g, jsonify, request
+from werkzeug.exceptions import BadRequest, NotFound
+
+from event_listener import registry
+from event_listener.manage.connection import Connection
+from event_listener.source_view import shown, view
+
+logger = logging.getLogger(__name__)
+
+
+def blueprint(connection: Connection) -> Blueprint:
+    """The routes."""
+    routes = Blueprint("sources", __name__, url_prefix="/api/v1/sources")
+
+    @routes.get("")
+    def all_sources() -> Response:
+        return jsonify(sources=view(connection.store.sources))
+
+    @routes.get("/<name>")
+    def one(name: str) -> Response:
+        source, activity = connection.store.sources.get(name), connection.store.sources.activity_of(name)
+        if source is None and activity is None:
+            raise NotFound(f"source {name} is neither registered nor was it ever heard")
+        return jsonify(shown(name, source, activity))
+
+    @routes.patch("")
+    def upsert() -> Response:
+        document = request.get_json(force=True)
+        if not isinstance(document, dict) or not document.keys() <= {"sources", "check"} or "sources" not in document:
+            raise BadRequest('send {"sources": [{"name": ...}, ...], "check": false}')
+        check = document.get("check", False)
+        if not isinstance(check, bool):
+            raise BadRequest("check is true or false")
+        plan = connection.store.sources.upsert(registry.changes(document["sources"]), check=check)
+        if not check and plan.write:
+            logger.info("%s registered %d sources and changed %d", g.token, len(plan.created), len(plan.updated))
+        answer = {"created": plan.created, "updated": plan.updated, "unchanged": plan.unchanged}
+        return jsonify(**answer, diff=msgspec.to_builtins(plan.diff))
+
+    @routes.delete("/<name>")
+    def delete(name: str) -> Response:
+        if not connection.store.sources.delete(name):
+            raise NotFound(f"source {name} isn't registered")
+        logger.info("%s removed source %s", g.token, name)
+        return Response(status=204)
+
+    return routes

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people write to ask for events, in URLs and on the command line, as a query. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from event_listener.event import Category, Level, Origin, nanoseconds
+from event_listener.store.query import MAX_LIMIT, SETS, Query
+
+_AGO = re.compile(r"(\d+)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_CHOICES: dict[str, type[Category] | type[Level] | type[Origin]] = {
+    "category": Category,
+    "level": Level,
+    "origin": Origin,
+}
+_NUMBERS = {"after": 0, "before": 1, "limit": 1}
+_MOMENTS = {"since": "since_ns", "until": "until_ns"}
+NAMES = (*_NUMBERS, *_MOMENTS, *SETS, "order")
+
+
+class ParameterError(ValueError):
+    """A parameter can't be used; the text says which, and what is allowed."""
+
+
+def moment(text: str, now_ns: int, name: str = "time") -> int:
+    """Nanoseconds of an RFC 3339 time, or of a time ago: 30s, 5m, 2h, 7d, 1w. Raises ParameterError."""
+    if found := _AGO.fullmatch(text.strip()):
+        return now_ns - int(found[1]) * _SECONDS[found[2]] * 1_000_000_000
+    try:
+        # In a URL an unescaped + of a zone arrives as a space.
+        return nanoseconds(re.sub(r" (\d\d:\d\d)$", r"+\1", text.strip()))
+    except (ValueError, OverflowError) as error:
+        raise ParameterError(
+            f"{name} {text!r} is no time: give RFC 3339 (2026-11-22T02:54:34Z) or an age (5m)"
+        ) from error
+
+
+def query(given: Mapping[str, Sequence[str]], now_ns: int) -> Query:
+    """The query that parameters ask for. Of a set, several values may be given, also joined by commas.
+
+    Raises ParameterError, for unknown parameters too: a misspelt filter must not show everything.
+    """
+    fields: dict[str, Any] = {}
+    for name, texts in given.items():
+        if name not in NAMES:
+            raise ParameterError(f"{name} is no parameter; there are {', '.join(sorted(NAMES))}")
+        if name in SETS:
+            fields[name] = _values(name, texts)
+        elif len(texts) != 1:
+            raise ParameterError(f"{name} is given {len(texts)} times")
+        elif name in _MOMENTS:
+            fields[_MOMENTS[name]] = moment(texts[0], now_ns, name)
+        else:
+            fields[name] = _order(texts[0]) if name == "order" else _number(name, texts[0])
+    return Query(**fields)
+
+
+def _values(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    found = tuple(value for text in texts for value in text.split(",") if value)
+    if not found:
+        raise ParameterError(f"{name} is empty; leave it out to see all")
+    if name in _CHOICES:
+        allowed = [str(item) for item in _CHOICES[name]]
+        for value in found:
+            if value not in allowed:
+                raise ParameterError(f"{name} {value!r} is none of {', '.join(allowed)}")
+    return found
+
+
+def _order(text: str) -> str:
+    if text not in ("asc", "desc"):
+        raise ParameterError(f"order {text!r} is neither asc nor desc")
+    return text
+
+
+def _number(name: str, text: str) -> int:
+    most = MAX_LIMIT if name == "limit" else 2**63 - 1
+    if not (text.isascii() and text.isdigit()) or not _NUMBERS[name] <= int(text[:20]) <= most:
+        raise ParameterError(f"{name} {text[:40]!r} is no whole number from {_NUMBERS[name]} to {most}")
+    return int(text)

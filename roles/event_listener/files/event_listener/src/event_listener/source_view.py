@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A source as it is shown: what is registered about it, and what it did. Also senders that nobody registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from event_listener.event import rfc3339
+from event_listener.registry import Source
+from event_listener.store import Activity, Sources
+
+
+def shown(name: str, source: Source | None, activity: Activity | None) -> dict[str, Any]:
+    """One source."""
+    fields = source or Source(name=name, address=activity.address if activity else None)
+    return {
+        **msgspec.to_builtins(fields),
+        "registered": source is not None,
+        "last_seen": rfc3339(activity.last_seen_ns) if activity else None,
+        "payloads": activity.payloads if activity else 0,
+        "events": activity.events if activity else 0,
+        "quarantined": activity.quarantined if activity else 0,
+    }
+
+
+def view(sources: Sources) -> list[dict[str, Any]]:
+    """All sources by name. Raises StoreUnavailableError."""
+    registered = {source.name: source for source in sources.list()}
+    heard = sources.activity()
+    return [shown(name, registered.get(name), heard.get(name)) for name in sorted(registered.keys() | heard.keys())]

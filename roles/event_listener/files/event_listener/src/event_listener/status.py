@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the listener is: what readiness, metrics and `event-listener sinks` say, found out in one place."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from event_listener.indexer import journal_cursor
+from event_listener.journal import JournalBrokenError, JournalReader, JournalUnavailableError
+from event_listener.lanes import OK, cursor_name
+from event_listener.relay import HEARTBEAT, HEARTBEAT_SECONDS
+from event_listener.store import Store, StoreUnavailableError
+
+Verdict = Literal["ready", "degraded", "unready"]
+
+STALE_SECONDS = 5 * HEARTBEAT_SECONDS
+LONG_JOURNAL = 50_000  # payloads waiting: more than a storm that the relay catches up with in seconds
+LITTLE_SPACE = 256 << 20
+
+
+class SinkStatus(msgspec.Struct, frozen=True):
+    """A sink as of now. ``lag`` is how many units (payloads or events) of the log it hasn't confirmed yet."""
+
+    name: str
+    unit: str
+    state: str
+    reason: str
+    since_ns: int
+    position: int
+    lag: int
+    rejected: int
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was looked at; the reason says what to do where it isn't ready."""
+
+    name: str
+    status: Verdict
+    reason: str = ""
+
+
+def sinks(store: Store) -> list[SinkStatus]:
+    """All sinks that the relay runs. Raises StoreUnavailableError."""
+    heads = {"payload": store.log.payload_head(), "event": store.log.head()}
+    positions, rejected = store.cursors.all(), store.cursors.rejected_counts()
+    found = []
+    for lane in store.cursors.lanes():
+        position = positions.get(cursor_name(lane.name), 0)
+        lag = max(0, heads[lane.unit] - position)
+        count = rejected.get(lane.name, 0)
+        found.append(SinkStatus(lane.name, lane.unit, lane.state, lane.reason, lane.since_ns, position, lag, count))
+    return found
+
+
+def journal_depth(state_dir: str, store: Store) -> int:
+    """How many acknowledged payloads aren't indexed yet. Raises JournalUnavailableError, StoreUnavailableError."""
+    with JournalReader(state_dir) as reader:
+        return max(0, reader.head() - (store.cursors.get(journal_cursor(reader.journal_id)) or 0))
+
+
+def relay_age(store: Store) -> float | None:
+    """Seconds since the relay last said that it is alive; None if it never did."""
+    beaten = store.cursors.beats().get(HEARTBEAT)
+    return None if beaten is None else max(0.0, (time.time_ns() - beaten) / 1e9)
+
+
+def checks(state_dir: str, store: Store) -> list[Check]:
+    """Everything but ingest. Never raises."""
+    try:
+        return [_relay(store), _journal(state_dir, store), *_sinks(store), _space(state_dir)]
+    except StoreUnavailableError as error:
+        return [Check("event log", "unready", str(error))]
+
+
+def _relay(store: Store) -> Check:
+    age = relay_age(store)
+    if age is not None and age <= STALE_SECONDS:
+        return Check("relay", "ready")
+    said = "never said that it runs" if age is None else f"was last heard {age:.0f} s ago"
+    return Check("relay", "unready", f"the relay {said}; what arrives waits in the journal. Look at the relay's log")
+
+
+def _journal(state_dir: str, store: Store) -> Check:
+    try:
+        depth = journal_depth(state_dir, store)
+    except (JournalUnavailableError, JournalBrokenError) as error:
+        return Check("journal", "unready", str(error))
+    if depth > LONG_JOURNAL:
+        return Check("journal", "degraded", f"{depth} payloads wait to be indexed")
+    return Check("journal", "ready")
+
+
+def _sinks(store: Store) -> list[Check]:
+    return [
+        Check(f"sink {sink.name}", "ready" if sink.state == OK else "degraded", sink.reason) for sink in sinks(store)
+    ]
+
+
+def _space(state_dir: str) -> Check:
+    try:
+        free = shutil.disk_usage(Path(state_dir)).free
+    except OSError as error:
+        return Check("disk", "unready", f"{state_dir} can't be looked at: {error.strerror}")
+    if free < LITTLE_SPACE:
+        return Check("disk", "degraded", f"{free >> 20} MiB are free in {state_dir}; at 0 the answer to BMCs is 503")
+    return Check("disk", "ready")
+
+
+def verdict(found: list[Check]) -> Verdict:
+    """The worst of them."""
+    states = {check.status for check in found}
+    return "unready" if "unready" in states else "degraded" if "degraded" in states else "ready"
