@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +27,16 @@ FLAGS = {
     "ExcludeMessageId": "ExcludeMessageIds",
     "ExcludeRegistryPrefix": "ExcludeRegistryPrefixes",
 }
-# Properties that a vendor keeps but shows empty, so that an empty value means nothing.
-HIDDEN = {
+# Properties that a vendor shows empty whatever they are, with EventServices older than the version (None: all).
+HIDDEN: tuple[tuple[str, tuple[int, int] | None, frozenset[str]], ...] = (
     # Why Cray puts the endpoint's id into the Destination: Cray-HPE/hms-hmcollector rf_subscriptions.go
-    "HPE": frozenset({"Context"}),
-    "HP": frozenset({"Context"}),
-}
+    ("HPE", None, frozenset({"Context"})),
+    ("HP", None, frozenset({"Context"})),
+    # Older XCCs take no Context at all: lenovo python-redfish-lenovo add_event_subscriptions.py
+    ("LENOVO", (1, 3), frozenset({"Context"})),
+)
+# What a ServiceRoot of before `Vendor` calls its product.
+PRODUCTS = {"ProLiant": "HPE", "Integrated Dell Remote Access Controller": "Dell", "ThinkSystem": "Lenovo"}
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,31 @@ def capabilities_of(service: Resource, root: Resource, slots: bool = False) -> C
         lists={about: _texts(service.get(name)) for name, about in LISTS.items()},
         flags={about: _flag(service.get(name)) for name, about in FLAGS.items()},
         slots=slots,
-        hidden=HIDDEN.get(vendor_of(root).upper(), frozenset()),
+        hidden=_hidden(vendor_of(root).upper(), schema_version(service)),
     )
 
 
 def vendor_of(root: Resource) -> str:
-    """The vendor, from the ServiceRoot: Vendor (1.5), or the only key of Oem in older ones."""
+    """The vendor, from the ServiceRoot: Vendor (1.5), in older ones the only key of Oem, or a known product."""
     oem = root.get("Oem")
     only = next(iter(oem), "") if isinstance(oem, dict) and len(oem) == 1 else ""
-    return str(root.get("Vendor") or only)
+    product = str(root.get("Product") or "")
+    known = next((vendor for name, vendor in PRODUCTS.items() if product.startswith(name)), "")
+    return str(root.get("Vendor") or only or known)
+
+
+def schema_version(resource: Resource) -> tuple[int, int] | None:
+    """(1, 12) of `#EventService.v1_12_0.EventService`; iLO 4 writes `1.0.0`."""
+    found = re.search(r"\.v?(\d+)[._](\d+)[._]\d+\.", str(resource.get("@odata.type")))
+    return (int(found.group(1)), int(found.group(2))) if found else None
+
+
+def _hidden(vendor: str, version: tuple[int, int] | None) -> frozenset[str]:
+    found: frozenset[str] = frozenset()
+    for name, before, properties in HIDDEN:
+        if name == vendor and (before is None or (version is not None and version < before)):
+            found |= properties
+    return found
 
 
 def _texts(value: Any) -> list[str] | None:

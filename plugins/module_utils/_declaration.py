@@ -35,7 +35,8 @@ class Property:
 PROPERTIES: dict[str, Property] = {
     entry.name: entry
     for entry in (
-        Property("context", "Context", "scalar", patch=True),
+        # Old XCCs have none (Lenovo python-redfish-lenovo add_event_subscriptions.py); it is neither filter nor guard.
+        Property("context", "Context", "scalar", patch=True, loss=DROP),
         # Deprecated since EventDestination 1.5. A service without it sends every type, so nothing is missed.
         Property("event_types", "EventTypes", loss=DROP),
         Property("registry_prefixes", "RegistryPrefixes"),

@@ -22,6 +22,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._declaration impor
 from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     MISSING_KEYS,
     Answer,
+    Message,
     named_properties,
 )
 
@@ -57,7 +58,7 @@ def amend(body: Resource, answer: Answer, desired: Desired) -> Amended | None:
             {**body, "HttpHeaders": {key: text for entry in body["HttpHeaders"] for key, text in entry.items()}}
         )
     if named:
-        return _without(body, named, desired)
+        return _without(body, named, desired, _unusable(messages, body))
     return _guess(body, messages, desired)
 
 
@@ -67,9 +68,15 @@ def _wants_an_object(body: Resource, answer: Answer) -> bool:
     return wrong_type and isinstance(body["HttpHeaders"], list)
 
 
-def _without(body: Resource, named: set[str], desired: Desired) -> Amended:
+def _unusable(messages: list[Message], body: Resource) -> set[str]:
+    """Free texts whose value is wrong, for example too long: the user's mistake, not a lack of the BMC's."""
+    about_values = [message for message in messages if "Value" in message.key]
+    return named_properties(about_values, {"Context"} & set(body))
+
+
+def _without(body: Resource, named: set[str], desired: Desired, unusable: set[str]) -> Amended:
     """Give up the refused properties, as far as their policy allows."""
-    fatal = tuple(sorted(name for name in named if _is_fatal(name, body[name], desired)))
+    fatal = tuple(sorted(name for name in named if name in unusable or _is_fatal(name, body[name], desired)))
     declared = {name for name in named if name in desired.properties and not _is_nothing(name, body[name])}
     rest = {name: value for name, value in body.items() if name not in named}
     return Amended(rest, dropped=tuple(sorted(declared)), fatal=fatal)
@@ -88,13 +95,13 @@ def _is_fatal(name: str, value: Any, desired: Desired) -> bool:
     return not _is_nothing(name, value) and desired.loss(name) == FAIL
 
 
-def _guess(body: Resource, messages: list[Any], desired: Desired) -> Amended | None:
+def _guess(body: Resource, messages: list[Message], desired: Desired) -> Amended | None:
     """After a refusal that names no property: once without everything that may be dropped, then with EventTypes."""
     if any(message.key in ("InsufficientPrivilege", "NoValidSession") for message in messages):
         return None
     comfort = {name for name in body if name in desired.properties and desired.loss(name) == DROP}
     if comfort:
-        return _without(body, comfort, desired)
+        return _without(body, comfort, desired, set())
     if "EventTypes" not in body and "EventTypes" not in desired.properties:
         return Amended({**body, "EventTypes": REQUIRED_DEFAULTS["EventTypes"]})
     return None

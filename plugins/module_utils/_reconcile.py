@@ -96,7 +96,7 @@ class Reconciler:
             # Two POSTs were sent, and the first may have been slow rather than lost.
             for duplicate in self.plan().remove:
                 self._remove(duplicate)
-        return self._verified(decided, done) if step else done
+        return self._verified(decided, self._corrected(done)) if step else done
 
     def _create(self, decided: Plan) -> Plan:
         try:
@@ -161,7 +161,9 @@ class Reconciler:
         old = _held(decided)
         try:
             member = self.creator.create(decided.payload, self._known, insist=frozenset(names))
-        except (ExistsError, FullError, NotWorthItError):
+        except (ExistsError, FullError, NotWorthItError) as refusal:
+            if "Context" in names and old.get("Context") and not isinstance(refusal, NotWorthItError):
+                return self._replace_in_place(decided)  # it does keep a Context, only another one
             self._not_kept.extend(names)
             return replace(decided, member=self.service.read(uri_of(old)))
         self._remove(old)
@@ -186,14 +188,26 @@ class Reconciler:
             return type(failure)(what, "The BMC holds no subscription to this destination now.", failure.status)
         return type(failure)(f"The replacement failed, what was there was put back: {failure}", "", failure.status)
 
+    def _wrong(self, member: Resource) -> list[str]:
+        """What the BMC shows otherwise than it was asked; what it doesn't show is no failure."""
+        readable = Capabilities(hidden=self.service.capabilities.hidden)
+        return differences(replace(self.desired, headers_always=False), member, readable, tuple(self.unsupported))
+
+    def _corrected(self, done: Plan) -> Plan:
+        """After creating on a service that ignores in silence what it doesn't take by POST: say it again by PATCH."""
+        member = _held(done)
+        changes = {name: self.desired.properties[name] for name in self._wrong(member) if PROPERTIES[name].patch}
+        if not changes or done.action not in ("create", "replace") or not self.service.patch(member, changes).ok:
+            return done
+        return replace(done, member=self.service.read(uri_of(member)))
+
     def _verified(self, decided: Plan, done: Plan) -> Plan:
         """Compare what the BMC shows now with what was asked, so that `changed` is what it can show.
 
         :raises UnsupportedError: it accepted a filter or a security property but doesn't keep it.
         """
-        member = done.member or {}
-        readable = Capabilities(hidden=self.service.capabilities.hidden)  # what isn't shown is no failure
-        wrong = differences(replace(self.desired, headers_always=False), member, readable, tuple(self.unsupported))
+        member = _held(done)
+        wrong = self._wrong(member)
         self._not_kept.extend(wrong)
         lost = [name for name in wrong if self.desired.loss(name) == FAIL and name not in NOT_VERIFIED]
         if lost:

@@ -52,7 +52,7 @@ def now_text() -> str:
 
 def values_for(params: dict[str, Any], marker: str, message_id: str, origin: str, timestamp: str) -> Body:
     """Everything that a test event could say, by parameter name."""
-    message = params["message"] or "Test event of redfleet.events"
+    message = params["message_text"] or "Test event of redfleet.events"
     return {
         "EventId": marker,
         "EventTimestamp": timestamp,

@@ -133,9 +133,9 @@ options:
     description:
       - What to do when the BMC does not support a property. Keys are option names, or C(default) for all.
       - V(fail) stops, V(drop) goes on without it and reports it in RV(unsupported).
-      - Without it, O(event_types), O(include_origin_of_condition), O(delivery_retry_policy), O(send_heartbeat),
-        O(heartbeat_interval_minutes) and O(backup_destinations) are dropped; all others, which are filters or
-        security, fail. Asking for V(false) or an empty list where there is no such property is always fine.
+      - Without it, O(context), O(event_types), O(include_origin_of_condition), O(delivery_retry_policy),
+        O(send_heartbeat), O(heartbeat_interval_minutes) and O(backup_destinations) are dropped; all others, which are
+        filters or security, fail. Asking for V(false) or an empty list where there is no such property is always fine.
     type: dict
   adopt:
     description:

@@ -32,7 +32,7 @@ options:
   message_id:
     description: Message to send. Defaults to V(ResourceEvent.1.0.TestMessage), or to what the BMC's vendor takes.
     type: str
-  message:
+  message_text:
     description: Text of the event; the marker is added.
     type: str
   severity:
@@ -125,7 +125,7 @@ ARGUMENT_SPEC = with_connection(
     {
         "marker": {"type": "str"},
         "message_id": {"type": "str"},
-        "message": {"type": "str"},
+        "message_text": {"type": "str"},
         "severity": {"type": "str", "choices": ["OK", "Warning", "Critical"], "default": "OK"},
         "event_type": {"type": "str", "default": "Alert"},
         "destination": {"type": "str"},
