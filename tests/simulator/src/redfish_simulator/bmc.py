@@ -75,6 +75,10 @@ class Bmc:
         offset = datetime.timedelta(seconds=self.faults.clock_offset())
         return (datetime.datetime.now(datetime.UTC) + offset).strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    def used_subscriptions(self) -> list[Subscription]:
+        """All but empty slots."""
+        return [subscription for subscription in self.subscriptions.all() if subscription.destination]
+
     def subscription_uri(self, subscription: Subscription) -> str:
         """Where the subscription is."""
         return f"/redfish/v1/EventService/{self.personality.service.subscriptions_path}/{subscription.id}"
@@ -160,7 +164,7 @@ class Bmc:
         """Everything that a test may want to look at."""
         return {
             **self.public(),
-            "subscriptions": [each.inside() for each in self.subscriptions.all() if each.destination],
+            "subscriptions": [each.inside() for each in self.used_subscriptions()],
             "sessions": [session.id for session in self.sessions.all()],
             "faults": self.faults.as_json(),
             "counters": asdict(self.counters),

@@ -70,7 +70,7 @@ class Control:
         for bmc in self._bmcs.values():
             for name, value in bmc.inside()["counters"].items():
                 sums[name] = sums.get(name, 0) + value
-        sums["subscriptions"] = sum(len(bmc.subscriptions) for bmc in self._bmcs.values())
+        sums["subscriptions"] = sum(len(bmc.used_subscriptions()) for bmc in self._bmcs.values())
         sums["sessions"] = sum(len(bmc.sessions.all()) for bmc in self._bmcs.values())
         sums["pending"] = self._world.activity.count
         return _json(sums)

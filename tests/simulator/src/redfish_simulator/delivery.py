@@ -26,7 +26,7 @@ class Deliverer:
     def __init__(self, bmc: Bmc) -> None:
         self._bmc = bmc
         self._clients: dict[bool, aiohttp.ClientSession] = {}
-        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._busy: dict[Subscription, asyncio.Task[None]] = {}
 
     def enqueue(self, subscription: Subscription, payload: Payload) -> None:
         """Queue a body; a full queue loses the newest, as bmcweb's does."""
@@ -36,10 +36,10 @@ class Deliverer:
             self._bmc.counters.dropped += payload[1]
             return
         subscription.queue.append(payload)
-        if subscription.id not in self._busy:
+        if subscription not in self._busy:
             self._bmc.world.activity.begin()
             task = asyncio.get_running_loop().create_task(self._drain(subscription))
-            self._busy[subscription.id] = task
+            self._busy[subscription] = task
 
     async def close(self) -> None:
         """Stop all deliveries."""
@@ -59,14 +59,14 @@ class Deliverer:
                 if not delivered:
                     self._give_up(subscription, payload)
         finally:
-            del self._busy[subscription.id]
+            del self._busy[subscription]
             self._bmc.world.activity.end()
 
     async def _deliver(self, subscription: Subscription, payload: Payload) -> bool:
         """Send with all retries that the policy grants."""
         bmc, traits = self._bmc, self._bmc.personality.delivery
         attempt = 0
-        while subscription.id in bmc.subscriptions:
+        while bmc.subscriptions.get(subscription.id) is subscription:
             if await self._attempt(subscription, payload):
                 subscription.delivered += payload[1]
                 bmc.counters.delivered += payload[1]
@@ -87,7 +87,7 @@ class Deliverer:
         bmc.counters.failed += payload[1]
         policy = subscription.get("DeliveryRetryPolicy")
         if policy == "TerminateAfterRetries" and bmc.personality.delivery.terminate == "delete":
-            if subscription.id in bmc.subscriptions:
+            if bmc.subscriptions.get(subscription.id) is subscription:
                 bmc.counters.terminated += 1
                 bmc.subscriptions.remove(subscription.id)
         elif policy == "SuspendRetries":

@@ -88,8 +88,6 @@ class CreateTraits:
     unknown: Literal["reject", "ignore"] = "reject"
     unknown_key: str = "PropertyUnknown"
     required: tuple[str, ...] = ("Destination", "Protocol")
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    protocols: tuple[str, ...] = ("Redfish",)
     format_types: tuple[str, ...] = ("Event", "MetricReport")
     registry_prefixes: tuple[str, ...] | None = None
     resource_types: tuple[str, ...] | None = None
@@ -98,8 +96,8 @@ class CreateTraits:
     bare_message_ids: bool = False
     https_only: bool = False
     rewrite_destination: bool = False
-    max_context: int = 256
-    max_destination: int = 2000
+    max_context: int = 65536
+    max_destination: int = 65536
     duplicates: Literal["allowed", "exists", "modified", "conflict"] = "allowed"
     limit: int = 20
     limit_status: int = 503
@@ -126,7 +124,6 @@ class ReadTraits:
     integer_ids: bool = False
     status: bool = True
     type: str = "#EventDestination.v1_17_0.EventDestination"
-    broken_members: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,7 +159,7 @@ class DeliveryTraits:
     verify: bool = False
     log_entry: bool = False
     """Each record links the LogEntry that was written for it."""
-    queue: int = 500
+    queue: int = 1000
     filters: Literal["standard", "bmcweb"] = "standard"
     heartbeat: Literal["standard", "bare"] = "standard"
     metric_reports: bool = True

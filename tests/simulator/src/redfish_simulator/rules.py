@@ -106,7 +106,7 @@ def _check_values(personality: Personality, body: Json) -> list[Json]:
     if len(body.get("Context", "")) > traits.max_context:
         found.append(info("StringValueTooLong", body["Context"], str(traits.max_context), prop="Context"))
     choices = {
-        "Protocol": traits.protocols,
+        "Protocol": ("Redfish",),
         "SubscriptionType": ("RedfishEvent",),
         "EventFormatType": traits.format_types,
         "RegistryPrefixes": traits.registry_prefixes,
@@ -184,7 +184,6 @@ def accepted(personality: Personality, body: Json) -> Json:
         "EventFormatType": "Event",
         "DeliveryRetryPolicy": personality.delivery.policy,
         "VerifyCertificate": personality.delivery.verify,
-        **traits.defaults,
     }
     properties.update({name: value for name, value in body.items() if name in traits.accepts and name != "HttpHeaders"})
     if traits.rewrite_destination:

@@ -57,6 +57,8 @@ class Simulation:
     async def start(self) -> None:
         """Listen everywhere, then write the files. Raises OSError, ValueError."""
         options = self.options
+        if options.state:
+            options.state.unlink(missing_ok=True)  # that of an earlier fleet must not be taken for ours
         addresses = [bmc_address(options.network, index) for index in range(options.count)]
         port, sockets = bind(addresses, options.port)
         tls = FleetTls(CertificateAuthority(options.ca_dir) if options.ca_dir else None)

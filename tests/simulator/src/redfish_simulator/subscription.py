@@ -17,7 +17,7 @@ Payload = tuple[bytes, int]
 """An encoded body and the number of records in it."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Subscription:
     """An EventDestination: `properties` as accepted (HttpHeaders apart), and what the BMC keeps to itself."""
 
@@ -67,9 +67,6 @@ class SubscriptionTable:
 
     def __len__(self) -> int:
         return len(self._members)
-
-    def __contains__(self, subscription_id: object) -> bool:
-        return subscription_id in self._members
 
     def all(self) -> list[Subscription]:
         """All of them, oldest first; those whose time is over are gone."""

@@ -81,6 +81,18 @@ XCC2 = Personality(
     ),
 )
 
+# XCC3: "MetricReport ... not supported yet" (pubs.lenovo.com)
+XCC3 = replace(
+    XCC2,
+    name="xcc3",
+    product="ThinkSystem SR650 V4",
+    models=("ThinkSystem SR650 V4",),
+    firmware=("FRX3A2B-1.20",),
+    redfish_version="1.20.0",
+    service=replace(XCC2.service, event_service_type="#EventService.v1_10_2.EventService"),
+    create=replace(XCC2.create, format_types=("Event",)),
+)
+
 # An older XCC: EventService before 1.3, EventTypes mandatory, no Context (add_event_subscriptions.py)
 XCC1 = replace(
     XCC2,

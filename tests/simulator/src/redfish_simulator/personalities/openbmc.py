@@ -69,6 +69,8 @@ OPENBMC = Personality(
         resource_types=("Task", "Heartbeat"),
         conflicts=(("MessageIds", "RegistryPrefixes"),),
         bare_message_ids=True,  # while its filter compares Prefix.Key: such a filter never matches
+        max_context=256,
+        max_destination=2000,
         rewrite_destination=True,  # boost::urls normalize(), :443 or :80 and "/" added
         body="message",
         ids="random",
@@ -105,6 +107,7 @@ OPENBMC = Personality(
         policies=("TerminateAfterRetries", "SuspendRetries", "RetryForever"),
         forever="drop event",  # retryPolicyAction is never set from the subscription: dropped after the retries
         verify=True,
+        queue=500,
         filters="bmcweb",
         heartbeat="bare",
     ),
