@@ -11,9 +11,12 @@ import json
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -297,6 +300,33 @@ def test_a_fleet_that_cannot_start_says_why(fleet):
 
     with socket.create_server(("127.20.0.1", 0)) as taken, pytest.raises(FleetError, match=r"127\.20\.0\.1.*--port"):
         fleet(count=1, port=taken.getsockname()[1])
+
+
+def test_a_fleet_ends_with_those_who_started_it(tmp_path):
+    """A test run that is killed leaves no fleet behind."""
+    script = (
+        "import os, sys; from redfish_simulator.client import Fleet\n"
+        f"fleet = Fleet(count=1, directory={str(tmp_path)!r}); fleet.start(); print(fleet.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    fleet_pid = int(killed.stdout)
+    eventually(lambda: not Path(f"/proc/{fleet_pid}/cmdline").exists() or _is_zombie(fleet_pid))
+
+
+def _is_zombie(pid):
+    """Whether it ended and nobody asked for its exit status."""
+    return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_a_slow_fleet(running):
+    """Every BMC can be made as slow as real ones, and well again."""
+    running.set_fault("slow", seconds=0.3)
+    start = time.monotonic()
+    ask(running.bmcs[-1], "GET", "/redfish/v1/")
+    assert time.monotonic() - start >= 0.3
+    running.clear_faults()
+    assert running.bmcs[-1].inside()["faults"] == []
 
 
 @pytest.mark.slow

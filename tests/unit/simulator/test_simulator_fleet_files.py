@@ -54,8 +54,8 @@ def test_names_and_addresses():
 
 
 def test_command_line():
-    chosen, verbose = options(["--mix", "openbmc=2,plain=1", "--control", "127.0.0.1:9999", "--port", "0"])
-    assert (chosen.count, chosen.control_port, chosen.port, verbose) == (3, 9999, 0, False)
+    chosen, manner = options(["--mix", "openbmc=2,plain=1", "--control", "127.0.0.1:9999", "--port", "0"])
+    assert (chosen.count, chosen.control_port, chosen.port, manner.verbose) == (3, 9999, 0, False)
     assert options([])[0].count == 24
 
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import resource
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .mix import parse_mix
@@ -37,12 +39,21 @@ def _parser() -> argparse.ArgumentParser:
     add("--listener-ca", type=Path, help="CA certificates (PEM) that BMCs verify listeners with")
     add("--time-scale", type=float, default=1.0, help="factor for the BMCs' own waits, as between retries (1)")
     add("--delivery-timeout", type=float, default=30.0, help="seconds that a BMC waits for a listener (%(default)s)")
+    add("--until-eof", action="store_true", help="stop, too, when standard input ends: when the parent is gone")
     add("--verbose", action="store_true", help="say why connections and deliveries failed")
     return parser
 
 
-def options(arguments: Sequence[str]) -> tuple[Options, bool]:
-    """Read the command line: the options, and whether to be verbose. Exits with 2 where it is wrong."""
+@dataclass(frozen=True)
+class Manner:
+    """How the command behaves, whatever the fleet is."""
+
+    verbose: bool = False
+    until_eof: bool = False
+
+
+def options(arguments: Sequence[str]) -> tuple[Options, Manner]:
+    """Read the command line. Exits with 2 where it is wrong."""
     parser = _parser()
     given = parser.parse_args(arguments)
     host, colon, port = given.control.rpartition(":")
@@ -53,7 +64,7 @@ def options(arguments: Sequence[str]) -> tuple[Options, bool]:
     count = given.count if given.count is not None else sum(given.mix.values()) if given.mix else Options.count
     if count < 1:
         parser.error("--count must be at least 1.")
-    return Options(
+    chosen = Options(
         count=count,
         mix=given.mix,
         network=given.network,
@@ -67,14 +78,18 @@ def options(arguments: Sequence[str]) -> tuple[Options, bool]:
         listener_ca=given.listener_ca,
         time_scale=given.time_scale,
         delivery_timeout=given.delivery_timeout,
-    ), given.verbose
+    )
+    return chosen, Manner(given.verbose, given.until_eof)
 
 
-async def serve(chosen: Options) -> None:
-    """Run a fleet until SIGINT or SIGTERM."""
+async def serve(chosen: Options, until_eof: bool = False) -> None:
+    """Run a fleet until SIGINT or SIGTERM, or until nobody holds our standard input any more."""
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, stop.set)
+    if until_eof:
+        loop.add_reader(sys.stdin.fileno(), _at_eof, stop)
     simulation = Simulation(chosen)
     await simulation.start()
     first = next(iter(simulation.bmcs.values()))
@@ -83,6 +98,12 @@ async def serve(chosen: Options) -> None:
         await stop.wait()
     finally:
         await simulation.stop()
+
+
+def _at_eof(stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
 
 
 def raise_file_limit() -> None:
@@ -95,10 +116,10 @@ def raise_file_limit() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point."""
-    chosen, verbose = options(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    chosen, manner = options(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.DEBUG if manner.verbose else logging.WARNING, format="%(levelname)s %(message)s")
     raise_file_limit()
     try:
-        asyncio.run(serve(chosen))
+        asyncio.run(serve(chosen, manner.until_eof))
     except (OSError, ValueError) as error:
         sys.exit(f"redfish-simulator: {error}")

@@ -156,7 +156,7 @@ class Fleet:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.state_path.unlink(missing_ok=True)
         files = ["--state", str(self.state_path), "--inventory", str(self.inventory_path)]
-        command = [sys.executable, "-m", "redfish_simulator", *self._arguments, *files]
+        command = [sys.executable, "-m", "redfish_simulator", *self._arguments, *files, "--until-eof"]
         source = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
         with self.log_path.open("wb") as log:
@@ -164,7 +164,7 @@ class Fleet:
                 command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # it closes when we end, however we end, and the fleet ends with it
                 env={**os.environ, "PYTHONPATH": path},
             )
         deadline = time.monotonic() + self._start_timeout
@@ -187,6 +187,8 @@ class Fleet:
         if self._process is None:
             return
         self._process.terminate()
+        if self._process.stdin:
+            self._process.stdin.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -209,6 +211,14 @@ class Fleet:
         """A storm: the same on every BMC; `rate` (POSTs per second), `bmcs` (names), kind, count, records_per_post."""
         body: Any = list(records) if records else options
         return int(_call(f"{self.control}/events", "POST", body, timeout)["deliveries"])
+
+    def set_fault(self, kind: str, **options: Any) -> None:
+        """Let every BMC have this fault and no other; `set_fault("slow", seconds=1)` is as slow as real ones."""
+        _call(f"{self.control}/faults", "PUT", {"kind": kind, **options})
+
+    def clear_faults(self) -> None:
+        """Heal every BMC."""
+        _call(f"{self.control}/faults", "DELETE")
 
     def requests(self, after: int = 0) -> list[Json]:
         """The request log of the whole fleet."""

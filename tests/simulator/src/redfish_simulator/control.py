@@ -91,6 +91,19 @@ class Control:
         bmc.faults.replace([Fault.from_json(item) for item in (body if isinstance(body, list) else [body])])
         return _json(bmc.faults.as_json())
 
+    async def set_faults_of_all(self, request: web.Request) -> web.Response:
+        """Let every BMC have exactly this fault, or these (a list)."""
+        body = await request.json()
+        for bmc in self._bmcs.values():
+            bmc.faults.replace([Fault.from_json(item) for item in (body if isinstance(body, list) else [body])])
+        return _json({})
+
+    async def clear_faults_of_all(self, _request: web.Request) -> web.Response:
+        """Heal every BMC."""
+        for bmc in self._bmcs.values():
+            bmc.faults.replace([])
+        return _json({})
+
     async def clear_faults(self, request: web.Request) -> web.Response:
         """Heal the BMC."""
         self._bmc(request).faults.replace([])
@@ -186,6 +199,8 @@ def control_app(bmcs: dict[str, Bmc], world: World, rng: random.Random) -> web.A
             web.post("/bmcs/{name}/reset", control.reset),
             web.put("/bmcs/{name}/subscriptions", control.seed_subscriptions),
             web.delete("/bmcs/{name}/sessions", control.expire_sessions),
+            web.put("/faults", control.set_faults_of_all),
+            web.delete("/faults", control.clear_faults_of_all),
             web.get("/counters", control.counters),
             web.get("/requests", control.requests),
             web.delete("/requests", control.clear_requests),
