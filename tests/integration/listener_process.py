@@ -10,11 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import requests
 import yaml
 from event_listener.journal import JournalReader
+from event_listener.metrics import collect_ingest
+from prometheus_client import CollectorRegistry
 
 READY_SECONDS = 40
 STOP_SECONDS = 30
@@ -144,6 +147,7 @@ class RunningListener:
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """Send a signal to (the first process of) a part, as `pids` names them; return its pid."""
+        wait_for(lambda: self.pids(name))
         pid = self.pids(name)[0]
         os.kill(pid, number)
         return pid
@@ -159,9 +163,24 @@ class RunningListener:
         headers = {"Authorization": f"Bearer {self.api_token}"}
         return requests.get(self.manage_url + path, params=parameters, headers=headers, timeout=10)
 
+    def metric(self, name: str, **labels: str) -> float:
+        """Return a counter of ingest, summed over its workers, as the management API gets it; 0 before its first."""
+        registry = CollectorRegistry()
+        collect_ingest(registry, self.state_dir)
+        return registry.get_sample_value(name, labels) or 0.0
+
     def journal(self) -> JournalReader:
         """Return a reader of the journal; a context manager."""
         return JournalReader(self.state_dir)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> object:
+    """Return the condition's first true value; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it didn't come true in time"
+        time.sleep(0.05)
+    return value
 
 
 def children(pid: int) -> list[int]:

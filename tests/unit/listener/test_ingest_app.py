@@ -191,11 +191,11 @@ def test_compressed_bodies_are_refused(make, encoding: str):
 def test_an_unavailable_journal_is_503(make):
     """Never 2xx for what isn't on disk; the BMC is asked to come back."""
     listener = make(retry_after=7)
-    (listener.directory / "journal").write_text("in the way")
+    listener.directory.joinpath("journal").rename(listener.directory / "away")
     answer = listener.post()
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
     assert framed(answer)
-    (listener.directory / "journal").unlink()
+    (listener.directory / "away").rename(listener.directory / "journal")
     assert listener.post().status_code == 200
 
 

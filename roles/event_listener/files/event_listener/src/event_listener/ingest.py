@@ -102,7 +102,9 @@ class Receiver:
             self._refuse(environ, _DISCARD_STRANGER, 403, "unregistered", "this source is not in the registry")
         if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
             detail = "compressed bodies are not taken"
-            self._refuse(environ, self._settings.max_body, 415, "compressed", detail, {"Accept-Encoding": "identity"})
+            self._refuse(
+                environ, self._settings.quarantine_max_body, 415, "compressed", detail, {"Accept-Encoding": "identity"}
+            )
         return verdict.name, registered
 
     def _body(self, environ: dict[str, Any]) -> bytes:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import closing
 from functools import partial
 from typing import Any, cast
@@ -46,6 +47,13 @@ class IngestWorker(GeventWorker):
         server.max_accept = 1
         return server
 
+    def notify(self) -> None:
+        """Tell the master that we live. Without a master, finish what was accepted, and end (gunicorn drops it)."""
+        self.tmp.notify()
+        if self.alive and self.ppid != os.getppid():
+            logger.warning("the master process is gone; worker %s ends", os.getpid())
+            self.alive = False
+
     def _enter(self, listener: Any, context: ssl.SSLContext | None, client: Any, address: Any) -> None:
         if context is None:
             self.handle(listener, client, address)
@@ -57,7 +65,7 @@ class IngestWorker(GeventWorker):
             metrics.TLS_FAILURES.inc()
             peer = canonical_address(str(address[0])) if address else "unix"
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-            notices.warn(f"tls {peer}", f"TLS handshake with {peer} failed: {reason}")
+            notices.warn(f"tls {peer} {reason}", f"TLS handshake with {peer} failed: {reason}")
             return
         with closing(wrapped):
             self.handle(listener, wrapped, address)

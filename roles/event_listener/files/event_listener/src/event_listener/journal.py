@@ -166,12 +166,24 @@ class _File:
             self._connection = None
 
 
-class Journal:
-    """The writing side. One per process; not for two threads at once."""
+def prepare_journal(state_dir: str | Path) -> None:
+    """Make the journal's directory. Raises OSError; NetworkFilesystemError where fsync can't be trusted."""
+    directory = Path(state_dir) / "journal"
+    directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+    refuse_network_filesystem(directory)
 
-    def __init__(self, state_dir: str | Path) -> None:
+
+class Journal:
+    """The writing side. One per process; not for two threads at once.
+
+    Makes its directory now or never: when the disk at `state_dir` goes away later, its mount point must not become a
+    new journal. Ingest's workers, which come and go, don't (`create=False`). Raises OSError.
+    """
+
+    def __init__(self, state_dir: str | Path, *, create: bool = True) -> None:
+        if create:
+            prepare_journal(state_dir)
         self._file = _File(state_dir)
-        self._prepared = False
 
     def append(self, entries: Sequence[Entry]) -> list[int]:
         """Store `entries` in one synced transaction and return their sequence numbers.
@@ -186,18 +198,11 @@ class Journal:
 
     def _in_turn(self, action: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            self._prepare()
             with self._file.turnstile:
                 return action(self._file.connection())
         except (sqlite3.Error, OSError) as error:
             self._file.close()
             raise _translated(error, self._file.path) from error
-
-    def _prepare(self) -> None:
-        if not self._prepared:
-            self._file.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-            refuse_network_filesystem(self._file.directory)
-            self._prepared = True
 
     @staticmethod
     def _insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> list[int]:
@@ -215,9 +220,10 @@ class Journal:
 
 
 class JournalReader:
-    """The reading side, for the relay: read after a cursor, delete what is safely in the event log."""
+    """The reading side, for the relay: read after a cursor, delete what is safely in the event log. Raises OSError."""
 
     def __init__(self, state_dir: str | Path) -> None:
+        prepare_journal(state_dir)
         self._file = _File(state_dir)
 
     def __enter__(self) -> Self:
@@ -279,7 +285,6 @@ class JournalReader:
         try:
             if self._file.is_current():
                 return self._file.connection()
-            self._file.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
             with self._file.turnstile:
                 return self._file.connection()
         except (sqlite3.Error, OSError) as error:

@@ -94,14 +94,22 @@ class PidFile:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = self.path.read_text(encoding="ascii").strip()
-            raise PidFileError(
-                f"a listener is running already (pid {holder}, {self.path}); stop it with `event-listener stop`"
-            ) from error
+            raise self._taken(self.path.read_text(encoding="ascii").strip()) from error
         except OSError as error:
             raise PidFileError(f"the pid file {self.path} can't be written: {error.strerror}") from error
         os.ftruncate(self._descriptor, 0)
         os.write(self._descriptor, f"{os.getpid()}\n".encode())
+
+    def refuse_second(self) -> None:
+        """Raise PidFileError when another process holds the file."""
+        holder = self.holder()
+        if holder is not None:
+            raise self._taken(str(holder))
+
+    def _taken(self, holder: str) -> PidFileError:
+        return PidFileError(
+            f"a listener is running already (pid {holder}, {self.path}); stop it with `event-listener stop`"
+        )
 
     def release(self) -> None:
         """Remove the file."""

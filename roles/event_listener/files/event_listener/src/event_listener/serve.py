@@ -17,8 +17,7 @@ from gunicorn.arbiter import Arbiter
 from event_listener import config_file, metrics, tls
 from event_listener.auth import Authenticator, Credential
 from event_listener.console import console_from_environment
-from event_listener.filesystems import refuse_network_filesystem
-from event_listener.journal import Journal
+from event_listener.journal import Journal, prepare_journal
 from event_listener.secrets import SecretError, read_secret
 from event_listener.settings import Ingest, Settings
 from event_listener.sockets import activated_by_systemd, inherited, open_sockets
@@ -43,7 +42,7 @@ def prepare_state(settings: Settings) -> None:
     """Make the directories that all processes share. Raises OSError, also for a network file system."""
     state = Path(settings.state_dir)
     state.mkdir(mode=0o750, parents=True, exist_ok=True)
-    refuse_network_filesystem(state)
+    prepare_journal(state)
     (state / "run").mkdir(mode=0o750, exist_ok=True)
 
 
@@ -134,7 +133,7 @@ class IngestServer(_Server):
         from event_listener.ingest_metrics import observe_commit  # noqa: PLC0415 - same
         from event_listener.ingest_worker import notices  # noqa: PLC0415 - same
 
-        commit = GroupCommit(Journal(self.settings.state_dir).append, observe_commit, _end_process)
+        commit = GroupCommit(Journal(self.settings.state_dir, create=False).append, observe_commit, _end_process)
         authenticator = Authenticator(self._credentials)
         return create_app(
             Receiver(self.settings, authenticator, commit.submit, notices, stored=console_from_environment())

@@ -51,10 +51,12 @@ def run(config: str | None, pid_file: str | None, detached: bool, log_file: str 
 
     console = Console(sys.stdout) if verbose else None
     try:
+        # Before the sockets, whose error would be the lesser explanation.
+        PidFile(_pid_path(settings, pid_file)).refuse_second()
         supervisor, kept = build(settings, path, console)
         become_service_user(settings)
         prepare_state(settings)
-    except (BindError, OSError) as error:
+    except (BindError, PidFileError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
     def serve(report: Callable[[str], None]) -> str:
