@@ -11,11 +11,15 @@ from event_listener import __version__
 
 COMMANDS = {
     "check": "event_listener.commands.check:check",
+    "events": "event_listener.commands.events:events",
     "ingest": "event_listener.commands.serve:ingest",
     "manage": "event_listener.commands.serve:manage",
+    "quarantine": "event_listener.commands.quarantine:quarantine",
     "relay": "event_listener.commands.serve:relay",
     "run": "event_listener.commands.run:run",
     "settings": "event_listener.commands.settings:settings_reference",
+    "sinks": "event_listener.commands.sinks:sinks",
+    "sources": "event_listener.commands.sources:sources",
     "stop": "event_listener.commands.run:stop",
 }
 

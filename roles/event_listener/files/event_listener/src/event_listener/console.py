@@ -51,7 +51,7 @@ class Printer:
     def show(self, peer: str, body: bytes) -> None:
         """Print one payload."""
         self._counts[peer] = self._counts.get(peer, 0) + 1
-        lines = ["", f"Event received from {peer}", *_details(body)]
+        lines = ["", f"Event received from {peer}", *details(body)]
         lines += [f"Event Counter for Host {peer} = {self._counts[peer]}", ""]
         self._out.write("\n".join(lines) + "\n")
         self._out.flush()
@@ -90,7 +90,8 @@ class Console:
             self._printer.show(peer.decode(), body)
 
 
-def _details(body: bytes) -> Iterator[str]:
+def details(body: bytes) -> Iterator[str]:
+    """Yield the lines that the DMTF listener prints for a payload with its option -v."""
     try:
         payload = decode(body)
     except MalformedError as error:

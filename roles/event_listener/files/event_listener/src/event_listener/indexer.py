@@ -71,7 +71,7 @@ class Indexer:
     def _read(self, after: int) -> list[tuple[int, Entry]]:
         entries = self._reader.read_after(after, self._batch)
         size = 0
-        for index, (_, entry) in enumerate(entries):
+        for index, (_seq, entry) in enumerate(entries):
             size += len(entry.body)
             if size > _BODY_BYTES:
                 return entries[: index + 1]

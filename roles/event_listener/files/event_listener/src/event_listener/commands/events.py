@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`event-listener events`: look at the event log, or watch it grow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from event_listener.commands import with_settings
+from event_listener.commands.store_access import as_lines, opened, printable
+from event_listener.console import details
+from event_listener.event import Event, as_json
+from event_listener.parameters import query
+from event_listener.settings import Settings
+from event_listener.store import MAX_LIMIT, Query, Store
+
+_POLL_SECONDS = 0.3
+_FILTERS = ("source", "type", "category", "level", "origin", "id")
+
+
+def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name in reversed(_FILTERS):
+        command = click.option(f"--{name}", multiple=True, metavar="TEXT", help=f"Only this {name}; repeatable.")(
+            command
+        )
+    return command
+
+
+@click.command(short_help="Print received events, or follow them.")
+@with_settings
+@_filters
+@click.option("--since", metavar="TIME", help="Received at or after: 2026-11-22T02:54:34Z, or an age as 5m, 2h, 7d.")
+@click.option("--until", metavar="TIME", help="Received before; the same forms.")
+@click.option("-n", "--limit", type=click.IntRange(0, MAX_LIMIT), default=20, show_default=True, help="Last events.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what arrives, until Ctrl-C.")
+@click.option("--json", "form", flag_value="json", help="One JSON object per line, as the API shows events.")
+@click.option("--dmtf", "form", flag_value="dmtf", help="As the DMTF Redfish Event Listener prints them with -v.")
+def events(settings: Settings, limit: int, follow: bool, form: str | None, **given: Any) -> None:
+    """Print the last events that fit, oldest first."""
+    with opened(settings) as store:
+        texts = {name: [value] if isinstance(value, str) else list(value) for name, value in given.items() if value}
+        asked = query(texts, time.time_ns())
+        printer = _Printer(store, form)
+        page = store.queries.find(msgspec.structs.replace(asked, limit=max(limit, 1)))
+        printer.show(page.events[::-1] if limit else [])
+        if follow:
+            _follow(store, msgspec.structs.replace(asked, after=page.head, order="asc", limit=MAX_LIMIT), printer)
+
+
+def _follow(store: Store, asked: Query, printer: _Printer) -> None:
+    while True:
+        page = store.queries.find(asked)
+        printer.show(page.events)
+        asked = msgspec.structs.replace(asked, after=page.head if page.next is None else page.next)
+        if page.next is None:
+            time.sleep(_POLL_SECONDS)
+
+
+class _Printer:
+    """Prints events in one of the forms."""
+
+    def __init__(self, store: Store, form: str | None) -> None:
+        self._store = store
+        self._show = {"json": self._json, "dmtf": self._dmtf}.get(form or "", self._lines)
+        self._payload_id = 0
+
+    def show(self, found: Sequence[Event]) -> None:
+        """Print some."""
+        self._show(found)
+
+    @staticmethod
+    def _json(found: Sequence[Event]) -> None:
+        as_lines([as_json(event) for event in found])
+
+    @staticmethod
+    def _lines(found: Sequence[Event]) -> None:
+        for event in found:
+            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.received_ns // 1_000_000_000))
+            where = event.resource_id or "-"
+            test = " (test)" if event.origin == "test" else ""
+            text = event.message or ""
+            line = f"{moment} {event.level:5} {event.source}{test} {event.type} {where} {text}"
+            click.echo(printable(line.rstrip()))
+
+    def _dmtf(self, found: Sequence[Event]) -> None:
+        """Whole payloads, each once, with the count of its host."""
+        for event in found:
+            if event.payload_id == self._payload_id:
+                continue
+            self._payload_id = event.payload_id
+            payload = self._store.queries.payload(event.payload_id)
+            if payload is None:
+                continue
+            count = self._store.queries.payloads_of(payload.address, payload.seq)
+            lines = ["", f"Event received from {payload.address}", *details(payload.body)]
+            lines += [f"Event Counter for Host {payload.address} = {count}", ""]
+            for line in lines:
+                click.echo(printable(line))

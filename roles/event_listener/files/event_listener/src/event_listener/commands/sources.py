@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`event-listener sources`: the registry of BMCs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, get_args
+
+import click
+
+from event_listener import registry
+from event_listener.commands import with_settings
+from event_listener.commands.store_access import as_lines, opened, table
+from event_listener.event import nanoseconds
+from event_listener.settings import Settings
+from event_listener.source_view import view
+
+_TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain")
+
+
+@click.group(short_help="List, register and remove sources (BMCs).")
+def sources() -> None:
+    """List, register and remove sources (BMCs)."""
+
+
+@sources.command("list")
+@with_settings
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, as the API shows sources.")
+def list_sources(settings: Settings, as_json: bool) -> None:
+    """List registered sources, and senders that nobody registered."""
+    with opened(settings) as store:
+        found = view(store.sources)
+    if as_json:
+        as_lines(found)
+        return
+    rows = [
+        [
+            source["name"],
+            source["address"] or "-",
+            source["state"] if source["registered"] else "unregistered",
+            _age(source["last_seen"]),
+            str(source["events"]),
+            " ".join(source[name] for name in ("manufacturer", "model", "serial") if source[name]),
+        ]
+        for source in found
+    ]
+    table(["NAME", "ADDRESS", "STATE", "LAST SEEN", "EVENTS", "HARDWARE"], rows)
+
+
+def _age(moment: str | None) -> str:
+    if moment is None:
+        return "never"
+    seconds = max(0, (time.time_ns() - nanoseconds(moment)) // 1_000_000_000)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit} ago"
+    return f"{seconds}s ago"
+
+
+@sources.command("set")
+@with_settings
+@click.argument("name")
+@click.option("--address", help="IP address or host name. An empty text forgets it, as with all texts.")
+@click.option("--uuid")
+@click.option("--serial")
+@click.option("--model")
+@click.option("--firmware")
+@click.option("--manufacturer")
+@click.option("--domain", help="Path of its domain, such as /dc1/row2/.")
+@click.option("--label", multiple=True, metavar="NAME=VALUE", help="Repeatable; together they replace the labels.")
+@click.option("--state", type=click.Choice(get_args(registry.SourceState)))
+@click.option("--response-status", type=click.Choice([str(item) for item in get_args(registry.ResponseStatus)]))
+def set_source(
+    settings: Settings, name: str, label: tuple[str, ...], response_status: str | None, **given: str | None
+) -> None:
+    """Register a source, or change what is given of it."""
+    change: dict[str, Any] = {"name": name, **{key: value for key, value in given.items() if value is not None}}
+    change.update({key: None for key in _TEXTS if change.get(key) == ""})
+    if label:
+        change["labels"] = dict(_label(text) for text in label)
+    if response_status is not None:
+        change["response_status"] = int(response_status)
+    with opened(settings) as store:
+        plan = store.sources.upsert(registry.changes([change]))
+    click.echo(f"{name}: {'registered' if plan.created else 'changed' if plan.updated else 'unchanged'}")
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--label")
+    return name, value
+
+
+@sources.command("remove")
+@with_settings
+@click.argument("names", nargs=-1, required=True)
+def remove(settings: Settings, names: tuple[str, ...]) -> None:
+    """Forget registrations; events of these sources stay."""
+    with opened(settings) as store:
+        unknown = [name for name in names if not store.sources.delete(name)]
+    if unknown:
+        raise click.ClickException(f"not registered: {', '.join(unknown)}")
