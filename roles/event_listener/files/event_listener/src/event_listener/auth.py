@@ -67,7 +67,7 @@ class Authenticator:
 
 
 def _presented(header: str) -> bytes | None:
-    scheme, _, value = header.partition(" ")
+    scheme, _space, value = header.partition(" ")
     value = value.strip()
     if scheme.lower() == "bearer" and value:
         return b"bearer " + value.encode("latin-1", "replace")

@@ -86,7 +86,7 @@ class Console:
 
     def _print_forever(self) -> None:
         while datagram := self._ours.recv(_LARGEST + 64):
-            peer, _, body = datagram.partition(b"\0")
+            peer, _nul, body = datagram.partition(b"\0")
             self._printer.show(peer.decode(), body)
 
 

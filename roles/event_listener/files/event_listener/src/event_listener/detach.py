@@ -60,7 +60,7 @@ def _tell(write: int, message: str) -> None:
 
 def _outcome(read: int, seconds: float) -> tuple[bool, str]:
     try:
-        ready, _, _ = select.select([read], [], [], seconds)
+        ready, _writable, _broken = select.select([read], [], [], seconds)
         if not ready:
             return False, f"it started, but didn't get ready within {seconds:g} s"
         message = os.read(read, select.PIPE_BUF).decode()

@@ -44,7 +44,7 @@ def filesystem_type(path: Path, mountinfo: str = MOUNTINFO) -> str:
     resolved = Path(os.path.realpath(path))
     best, kind = -1, ""
     for line in Path(mountinfo).read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        fields, _, rest = line.partition(" - ")
+        fields, _dash, rest = line.partition(" - ")
         number, point = fields.split(" ")[2], fields.split(" ")[4].replace("\\040", " ")
         # btrfs and overlays give files another device number than their mount, so the longest path decides then.
         score = len(point) + (100_000 if number == wanted else 0)
@@ -56,7 +56,7 @@ def filesystem_type(path: Path, mountinfo: str = MOUNTINFO) -> str:
 def refuse_network_filesystem(directory: Path, mountinfo: str = MOUNTINFO) -> None:
     """Raise NetworkFilesystemError when `directory` is on one, naming it and what to do."""
     kind = filesystem_type(directory, mountinfo)
-    prefix, _, fuse = kind.partition(".")
+    prefix, _dot, fuse = kind.partition(".")
     if kind in NETWORK_TYPES or (prefix == "fuse" and fuse in NETWORK_FUSE):
         raise NetworkFilesystemError(
             f"{directory} is on {kind}, a network file system, where locks and fsync can't be trusted; "

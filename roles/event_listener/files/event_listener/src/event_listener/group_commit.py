@@ -59,9 +59,9 @@ class GroupCommit:
     def _commit(self, batch: list[tuple[Entry, AsyncResult[int]]]) -> None:
         began = time.monotonic()
         try:
-            numbers = self._pool.apply(self._append, ([entry for entry, _ in batch],))
+            numbers = self._pool.apply(self._append, ([entry for entry, _result in batch],))
         except JournalUnavailableError as error:
-            for _, result in batch:
+            for _entry, result in batch:
                 result.set_exception(error)
             return
         except JournalBrokenError as error:
@@ -69,5 +69,5 @@ class GroupCommit:
             self._on_broken(error)
             return
         self._observe(len(batch), time.monotonic() - began)
-        for (_, result), number in zip(batch, numbers, strict=True):
+        for (_entry, result), number in zip(batch, numbers, strict=True):
             result.set(number)

@@ -38,7 +38,7 @@ class IngestWorker(GeventWorker):
     """Serves the ingest application."""
 
     def server_class(  # type: ignore[override] # gunicorn only calls it; as a method it knows the worker
-        self, listener: Any, *, spawn: Any, ssl_context: ssl.SSLContext | None = None, **_: Any
+        self, listener: Any, *, spawn: Any, ssl_context: ssl.SSLContext | None = None, **_unused: Any
     ) -> StreamServer:
         """Return the server of one listening socket (called by GeventWorker.run)."""
         # The handshake is ours and not gevent's, which has no limit for it and prints a trace when it fails.

@@ -81,7 +81,7 @@ def _as_utf8(text: bytes) -> bytes:
 
 def _deeper_than(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(limit):
+    for _level in range(limit):
         level = [
             child
             for parent in level

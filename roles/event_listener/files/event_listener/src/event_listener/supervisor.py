@@ -69,10 +69,10 @@ class Supervisor:
         finally:
             self._end_all()
 
-    def _stop(self, *_: object) -> None:
+    def _stop(self, *_frame: object) -> None:
         self._stopping = True
 
-    def _reload(self, *_: object) -> None:
+    def _reload(self, *_frame: object) -> None:
         for child in self.children:
             # The relay has nothing to reload; a new one is as good.
             _signal(child, signal.SIGTERM if child.name == "relay" else signal.SIGHUP)

@@ -83,9 +83,10 @@ def _tls(settings: Settings) -> Iterator[str]:
 
 
 def _state(settings: Settings) -> Iterator[str]:
-    existing = next(
-        path for path in (Path(settings.state_dir), *Path(settings.state_dir).absolute().parents) if path.exists()
-    )
+    # The nearest ancestor that exists: the directory itself is made by the first start.
+    existing = Path(settings.state_dir).absolute()
+    while not existing.exists():
+        existing = existing.parent
     try:
         refuse_network_filesystem(existing)
     except NetworkFilesystemError as error:
