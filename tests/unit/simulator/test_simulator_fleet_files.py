@@ -36,6 +36,7 @@ def test_a_mix_is_interleaved_and_repeated():
         "plain",
     ]
     assert parse_mix("openbmc=2, plain") == {"openbmc": 2, "plain": 1}
+    assert parse_mix("idrac=4,ilo=1,xcc=1") == {"idrac9": 4, "ilo5": 1, "xcc2": 1}
 
 
 @pytest.mark.parametrize("text", ["toaster=1", "openbmc=many", "openbmc=0", ""])

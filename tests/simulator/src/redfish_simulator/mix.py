@@ -7,13 +7,16 @@ from .personalities import PERSONALITIES
 
 # What a grown machine room looks like: 24 BMCs of all vendors.
 DEFAULT_MIX = {"openbmc": 6, "idrac9": 5, "ilo5": 4, "xcc2": 3, "ami": 2, "supermicro": 2, "plain": 2}
+# Families, and who stands for them.
+FAMILIES = {"idrac": "idrac9", "ilo": "ilo5", "xcc": "xcc2"}
 
 
 def parse_mix(text: str) -> dict[str, int]:
     """`openbmc=8,idrac9=4` → {"openbmc": 8, "idrac9": 4}. Raises ValueError with what is wrong."""
     mix: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, number = part.partition("=")
+        given, equals, number = part.partition("=")
+        name = FAMILIES.get(given, given)
         if name not in PERSONALITIES:
             raise ValueError(f"There is no personality {name!r} in --mix; there are: {', '.join(PERSONALITIES)}.")
         if equals and not number.isdigit():

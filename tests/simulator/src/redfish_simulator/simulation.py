@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+from asyncio import sslproto
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from .personalities import PERSONALITIES
 from .server import RedfishServer, bind
 from .tls import CertificateAuthority, FleetTls, ListenerTrust
 from .world import World
+
+# asyncio gives each TLS connection a read buffer of 256 KiB; a TLS record has 16, and connections come by thousands.
+sslproto.SSLProtocol.max_size = 32 * 1024
 
 
 @dataclass(frozen=True)
