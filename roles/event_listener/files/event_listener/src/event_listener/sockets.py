@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +29,22 @@ def split_bind(bind: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def open_sockets(binds: Sequence[str]) -> list[socket.socket]:
-    """Return one listening socket per bind, inheritable. Raises BindError; then none stays open."""
+def open_sockets(binds: Sequence[str], patience: float = 0.0) -> list[socket.socket]:
+    """Return one listening socket per bind, inheritable. Raises BindError; then none stays open.
+
+    With `patience`, tries again for so many seconds: processes that outlived a killed parent need a moment to end.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _open_all(binds)
+        except BindError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.2)
+
+
+def _open_all(binds: Sequence[str]) -> list[socket.socket]:
     opened: list[socket.socket] = []
     try:
         for bind in binds:

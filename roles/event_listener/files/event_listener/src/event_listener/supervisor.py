@@ -28,6 +28,8 @@ _LONGEST_DELAY = 30.0
 # A process that lived this long was healthy: its next restart is immediate again.
 _HEALTHY_SECONDS = 30.0
 _STOP_SECONDS = 20.0
+# What a killed supervisor leaves behind ends within about this time, and frees its ports.
+_ORPHAN_SECONDS = 4.0
 
 
 @dataclass
@@ -130,7 +132,7 @@ def listening(binds: list[str]) -> tuple[dict[str, str], tuple[int, ...], list[s
 
     Raises BindError.
     """
-    opened = open_sockets(binds)
+    opened = open_sockets(binds, _ORPHAN_SECONDS)
     numbers = tuple(one.fileno() for one in opened)
     return {INHERITED: ",".join(map(str, numbers))}, numbers, opened
 
