@@ -10,7 +10,7 @@ name: merge_fingerprints
 short_description: Merge collected TLS fingerprints into the known ones
 version_added: 0.1.0
 description:
-  - A fingerprint that differs from the known one is kept as it was unless O(replace) is true, and listed as differing.
+  - A fingerprint that differs from the known one is kept as it was unless O(replace) is true, and reported as failed.
 positional: known
 options:
   _input:
@@ -21,6 +21,9 @@ options:
     description: Fingerprint by host, as known so far.
     type: dict
     required: true
+  failures:
+    description: Why hosts did not answer, by host.
+    type: dict
   replace:
     description: Take the collected one where they differ.
     type: bool
@@ -32,21 +35,21 @@ author:
 EXAMPLES = r"""
 - name: What is new
   ansible.builtin.debug:
-    msg: "{{ (scan.fingerprints | redfleet.events.merge_fingerprints(redfish_tls_fingerprints)).added }}"
+    msg: "{{ (scan.fingerprints | redfleet.events.merge_fingerprints(redfish_tls_fingerprints)).report.lines }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(pins) has all fingerprints by host; C(added), C(same) and C(differing) are lists of hosts.
+  description: C(pins) has all fingerprints by host; C(report) is as from P(redfleet.events.fleet_verdicts#filter).
   type: dict
 """
 
 from ansible_collections.redfleet.events.plugins.plugin_utils import _fleet
 
 
-def merge_fingerprints(found, known, replace=False):
+def merge_fingerprints(found, known, failures=None, replace=False):
     """Return the merged fingerprints (see RETURN)."""
-    return _fleet.merge_pins(known, found, replace)
+    return _fleet.merge_pins(known, found, failures, replace)
 
 
 class FilterModule:

@@ -194,22 +194,30 @@ def source(host, variables, result):
     return entry
 
 
-def merge_pins(known, found, replace=False):
-    """Return {"pins", "added", "same", "differing"}: known fingerprints with the found ones merged in.
+def merge_pins(known, found, failures=None, replace=False):
+    """Return {"pins": known fingerprints with the found ones merged in, "report": see report()}.
 
     A fingerprint that differs from the known one is taken over only when replace is true: a changed certificate is
-    either a renewed one or somebody in between, and only a person can tell.
+    either a renewed one or somebody in between, and only a person can tell. failures is {host: why it didn't answer}.
     """
-    known = dict(known or {})
-    differing = sorted(name for name in found if name in known and _plain(known[name]) != _plain(found[name]))
-    pins = dict(known)
-    pins.update({name: value for name, value in found.items() if replace or name not in differing})
-    return {
-        "pins": dict(sorted(pins.items())),
-        "added": sorted(name for name in found if name not in known),
-        "same": sorted(name for name in found if name in known and name not in differing),
-        "differing": differing,
-    }
+    pins = dict(known or {})
+    rows = [{"host": host, "verdict": "unreachable", "detail": why} for host, why in (failures or {}).items()]
+    for host, fingerprint in found.items():
+        row = {"host": host, "verdict": "ok", "detail": ""}
+        if host not in pins:
+            row.update(verdict="changed", detail="pinned")
+        elif _plain(pins[host]) != _plain(fingerprint) and replace:
+            row.update(verdict="changed", detail=f"replaces {pins[host]}")
+        elif _plain(pins[host]) != _plain(fingerprint):
+            row.update(
+                verdict="failed",
+                detail=f"shows another certificate ({fingerprint}) than the known one. "
+                "Find out why; then run again with -e pin_replace=true and --limit.",
+            )
+        rows.append(row)
+        if row["verdict"] == "changed":
+            pins[host] = fingerprint
+    return {"pins": dict(sorted(pins.items())), "report": report(rows)}
 
 
 def _plain(fingerprint):

@@ -20,6 +20,7 @@ OWNED = {
     "manage.bind": "event_listener_manage_bind",
     "manage.tokens": "event_listener_tokens",
     "sinks.text_log.directory": "event_listener_log_dir",
+    "sinks.json_lines.directory": "event_listener_log_dir",
 }
 
 
@@ -115,6 +116,11 @@ def tls_problems(variables):
                 f"event_listener_ca_passphrase has less than {SHORTEST_PASSPHRASE} characters. It protects the fleet's "
                 "authority: set it, in a vault, or choose another event_listener_tls."
             )
+        if not variables["ca_dir"]:
+            found.append(
+                "event_listener_ca_dir is empty. Name the controller's folder where the fleet's authority is kept, "
+                "outside of inventory folders."
+            )
         if not variables["tls_names"]:
             found.append(
                 "event_listener_tls_names is empty. List the names and addresses that BMCs are subscribed with."
@@ -143,11 +149,11 @@ def host_problems(variables):
     if variables["systemd"] and not variables["root"]:
         found.append("Units of systemd are installed by root. Run the role with become, or use process.")
     if not variables["systemd"] and not variables["root"]:
-        low = [bind for bind in variables["bind"] if bind.rpartition(":")[2].isdigit() and port_of(bind) < 1024]
         found += [
             f"event_listener_bind has {bind}, and ports below 1024 need root. "
             "Run the role with become, or use another port."
-            for bind in low
+            for bind in variables["bind"]
+            if port_of(bind) < 1024
         ]
     return found
 
@@ -169,8 +175,9 @@ def folder_problems(folders):
 
 
 def port_of(bind):
-    """Return the port of address:port."""
-    return int(bind.rpartition(":")[2])
+    """Return the port of address:port; 65536 where there is none, which the listener's own check refuses."""
+    port = bind.rpartition(":")[2]
+    return int(port) if port.isdecimal() else 65536
 
 
 def configuration(settings, variables):
@@ -207,7 +214,7 @@ def configuration(settings, variables):
                 {"name": entry["name"], "token": reference(f"token-{entry['name']}")} for entry in variables["tokens"]
             ],
         },
-        "sinks": {"text_log": {"directory": variables["log_dir"]}},
+        "sinks": {name: {"directory": variables["log_dir"]} for name in ("text_log", "json_lines")},
     }
     return {
         "settings": merge(base, settings),

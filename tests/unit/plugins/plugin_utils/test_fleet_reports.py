@@ -143,9 +143,11 @@ def test_pins_are_kept_unless_replaced():
     """As with ssh's known hosts: a changed certificate is reported, never taken over in silence."""
     known = {"b1": "sha256:AA:BB", "b2": "sha256:cc", "b9": "sha256:99"}
     found = {"b1": "sha256:aabb", "b2": "sha256:dd", "b3": "sha256:ee"}
-    merged = _fleet.merge_pins(known, found)
-    assert merged["pins"] == {"b1": "sha256:aabb", "b2": "sha256:cc", "b3": "sha256:ee", "b9": "sha256:99"}
-    assert (merged["added"], merged["same"], merged["differing"]) == (["b3"], ["b1"], ["b2"])
+    merged = _fleet.merge_pins(known, found, {"b4": "timed out"})
+    assert merged["pins"] == {"b1": "sha256:AA:BB", "b2": "sha256:cc", "b3": "sha256:ee", "b9": "sha256:99"}
+    verdicts = {row["host"]: row["verdict"] for row in merged["report"]["rows"]}
+    assert verdicts == {"b1": "ok", "b2": "failed", "b3": "changed", "b4": "unreachable"}
+    assert merged["report"]["bad"] == ["b4", "b2"]
     assert _fleet.merge_pins(known, found, replace=True)["pins"]["b2"] == "sha256:dd"
 
 
