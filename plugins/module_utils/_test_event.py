@@ -118,8 +118,9 @@ def submit(service: EventService, params: dict[str, Any], check_mode: bool) -> d
     else:
         target = _simple_target(service, actions)
         body, sending = {}, None
-    status = None
+    status, sent_at = None, None
     if not check_mode:
+        sent_at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         body, status = _send(service, target, body, sending)
     message_id = str(body.get("MessageId") or DEFAULT_MESSAGE_IDS[0])
     return {
@@ -130,6 +131,7 @@ def submit(service: EventService, params: dict[str, Any], check_mode: bool) -> d
         "message_key": message_id.rsplit(".", 1)[-1],
         "action_uri": target,
         "status": status,
+        "sent_at": sent_at,
         "msg": f"A test event {'would be' if check_mode else 'was'} submitted on {service.where}.",
         "service": service.identity(),
     }

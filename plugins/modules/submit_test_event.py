@@ -94,6 +94,11 @@ action_uri:
   description: URI of the action.
   returned: success
   type: str
+sent_at:
+  description: When the BMC was asked to send it, by the clock of the host that runs the module; null in check mode.
+  returned: success
+  type: str
+  sample: "2026-01-31T12:00:00.123+00:00"
 status:
   description: HTTP status of the answer, null in check mode.
   returned: always

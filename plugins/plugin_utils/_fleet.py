@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import datetime
 from urllib.parse import urlsplit
 
 # The order in which the summary lists the verdicts: what needs attention comes last, next to the prompt.
@@ -117,25 +118,37 @@ def proof(sent, arrived):
         name, detail = verdict(result)
         row = {"host": host, "verdict": name, "detail": detail}
         if name == "ok" and host in found:
-            row.update(delivery(found[host]))
+            row.update(delivery(found[host], result.get("sent_at")))
         elif name == "ok":
             row.update(verdict="not delivered", detail="the BMC accepted the test event, the listener never saw it")
         rows.append(row)
     return report(rows)
 
 
-def delivery(item):
-    """Return the part of a proof's row that tells how the event arrived."""
-    latency = item.get("latency_s")
-    after = "" if latency is None else f" after {latency:.2f} s"
-    how = "" if item.get("exact", True) else ", matched by its sequence (the BMC does not pass the marker on)"
+def delivery(item, sent_at):
+    """Return the part of a proof's row that tells how the event arrived; sent_at is when the BMC was asked for it."""
+    event, exact = item["event"], item.get("exact", True)
+    seconds = latency(sent_at, event.get("received"))
+    after = "" if seconds is None else f" after {seconds:.2f} s"
+    how = "" if exact else ", matched by its sequence (the BMC does not pass the marker on)"
     return {
         "verdict": "delivered",
-        "detail": f"event {item['event'].get('id', '?')}{after}{how}",
-        "event_id": item["event"].get("id"),
-        "latency_s": latency,
-        "exact": item.get("exact", True),
+        "detail": f"event {event.get('id', '?')}{after}{how}",
+        "event_id": event.get("id"),
+        "latency_s": seconds,
+        "exact": exact,
     }
+
+
+def latency(sent_at, received):
+    """Return the seconds between two RFC 3339 times, None where one is unknown.
+
+    The first is by the controller's clock, the second by the listener's: never negative, whatever they disagree.
+    """
+    if not sent_at or not received:
+        return None
+    first, second = (datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (sent_at, received))
+    return round(max(0.0, (second - first).total_seconds()), 3)
 
 
 def split_baseuri(baseuri):

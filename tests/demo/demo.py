@@ -61,7 +61,7 @@ def step(title: str, action: Callable[[], Any]) -> Any:
 
 def play(playbook: str, *arguments: str) -> None:
     """Run ansible-playbook with its output in a log. Raises DemoError with the end of that log."""
-    log = BASE / f"{Path(playbook).stem}.log"
+    log = BASE / f"{playbook.removesuffix('.yml').rpartition('.')[2]}.log"
     command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", show(INVENTORY), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
@@ -139,7 +139,7 @@ def rows(fleet: Fleet, proof: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "bmc": bmc.name,
                 "vendor": bmc.vendor,
                 "login": bmc.login_type,
-                "subscription": ", ".join(str(one.get("@odata.id", "?")) for one in ours).rpartition("/")[2] or "none",
+                "subscription": ", ".join(str(one["Id"]) for one in ours) or "none",
                 "event": verdict.get("event_id") or verdict["verdict"],
                 "latency": f"{verdict['latency_s']:.2f} s" if verdict.get("latency_s") is not None else "",
                 "log": log.name if log.exists() else "none",

@@ -74,7 +74,12 @@ def test_an_empty_fleet_has_an_empty_report():
 
 
 SENT = {
-    "b1": {"changed": False, "marker": "redfleet-test-1", "message_key": "Base.Success"},
+    "b1": {
+        "changed": False,
+        "marker": "redfleet-test-1",
+        "message_key": "Base.Success",
+        "sent_at": "2026-01-31T12:00:00.100+00:00",
+    },
     "b2": {"changed": False, "marker": None, "message_key": "TestMessage"},
     "b3": {"failed": True, "reason": "unsupported", "msg": "no test action"},
     "b4": None,
@@ -91,7 +96,8 @@ def test_only_accepted_test_events_are_waited_for():
 
 def test_proof_tells_delivered_from_accepted_and_refused():
     """Three ways to fail have three verdicts, and delivery has its latency."""
-    found = [{"source": "b1", "event": {"id": "e-1-0"}, "exact": True, "latency_s": 0.254}]
+    event = {"id": "e-1-0", "received": "2026-01-31T12:00:00.354000Z"}
+    found = [{"source": "b1", "event": event, "exact": True}]
     report = _fleet.proof(SENT, {"found": found, "missing": ["b2"]})
     rows = {row["host"]: row for row in report["rows"]}
     assert (rows["b1"]["verdict"], rows["b1"]["latency_s"], rows["b1"]["event_id"]) == ("delivered", 0.254, "e-1-0")
@@ -104,7 +110,7 @@ def test_proof_tells_delivered_from_accepted_and_refused():
 
 def test_a_match_by_sequence_says_so():
     """A BMC that ignores the marker is proven by its sequence, and the reader is told."""
-    found = [{"source": "b2", "event": {"id": "e"}, "exact": False, "latency_s": 1}]
+    found = [{"source": "b2", "event": {"id": "e"}, "exact": False}]
     report = _fleet.proof({"b2": SENT["b2"]}, {"found": found})
     assert "matched by its sequence" in report["rows"][0]["detail"]
 
