@@ -5,11 +5,12 @@ import threading
 import time
 
 import pytest
-from event_listener import backoff, lanes, registry
+from event_listener import backoff, lanes, registry, relay
 from event_listener.event import Record
 from event_listener.indexer import Indexer, journal_cursor
 from event_listener.journal import Entry, Journal, JournalReader
 from event_listener.registry_snapshot import RegistryView
+from event_listener.settings import FileSink, Relay, Settings, Sinks
 from event_listener.sinks.base import Ok, Reject, Retry
 from event_listener.store import Arrival, open_store
 from hypothesis import given
@@ -313,3 +314,22 @@ def test_ingest_gets_the_registry(tmp_path, store, journal):
     indexer.step()
     assert RegistryView(tmp_path).find("b", "") is None
     indexer.close()
+
+
+def test_a_new_sink_misses_nothing_from_the_first_start_on(tmp_path, store, journal):
+    """Everything that waits in the journal at the first start is written, however the threads run."""
+    journal.append([entry(number) for number in range(1, 21)])
+    settings = Settings(
+        state_dir=str(tmp_path),
+        relay=Relay(batch=1),
+        sinks=Sinks(text_log=FileSink(directory=str(tmp_path / "logs")), json_lines=FileSink(enabled=False)),
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, args=(settings, store, stop))
+    thread.start()
+    try:
+        until(lambda: store.cursors.get("sink:text_log") == 20)
+    finally:
+        stop.set()
+        thread.join()
+    assert (tmp_path / "logs" / "Events_192.0.2.7.txt").read_text().count("Host IP") == 20

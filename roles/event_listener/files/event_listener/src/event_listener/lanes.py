@@ -73,9 +73,8 @@ class OwnPlace:
         self._copied: int | None = None
 
     def begin(self) -> bool:
-        """A new sink begins at the head; one whose own cursor was lost, at the store's copy."""
-        copy = self._store.cursors.get(cursor_name(self._sink.name))
-        self._sink.open(head_of(self._store, self._sink) if copy is None else copy)
+        """A new sink, and one whose own cursor was lost, begins at the store's."""
+        self._sink.open(admit(self._sink, self._store))
         self._copy()
         return True
 
@@ -111,14 +110,11 @@ class LeasedPlace:
         self._position = 0
 
     def begin(self) -> bool:
-        """Take the lease and read the cursor; a new sink begins at the head."""
+        """Take the lease and read the cursor."""
         self._lease = self._store.cursors.acquire(self._sink.name, self._holder, self._ttl)
         if self._lease is None:
             return False
-        position = self._store.cursors.get(cursor_name(self._sink.name))
-        self._position = head_of(self._store, self._sink) if position is None else position
-        if position is None:
-            self.advance(self._position)
+        self._position = admit(self._sink, self._store)
         return True
 
     def position(self) -> int:
@@ -150,9 +146,14 @@ def cursor_name(sink: str) -> str:
     return f"sink:{sink}"
 
 
-def head_of(store: Store, sink: Sink) -> int:
-    """The last unit of the sink's kind."""
-    return store.log.payload_head() if sink.unit == "payload" else store.log.head()
+def admit(sink: Sink, store: Store) -> int:
+    """The cursor of a sink in the store; a new sink gets one, at the last unit. Raises StoreUnavailableError."""
+    name = cursor_name(sink.name)
+    position = store.cursors.get(name)
+    if position is None:
+        position = store.log.payload_head() if sink.unit == "payload" else store.log.head()
+        store.cursors.advance(name, position)
+    return position
 
 
 class Lane(threading.Thread):

@@ -19,7 +19,7 @@ from types import FrameType
 from event_listener import backoff
 from event_listener.indexer import Indexer
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
-from event_listener.lanes import Lane, Wake, lane_for
+from event_listener.lanes import Lane, Wake, admit, lane_for
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.store import Store, StoreUnavailableError, open_store
@@ -74,6 +74,9 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     holder = f"{socket.gethostname()}:{os.getpid()}"
     sinks = configured(settings)
     store.cursors.forget_lanes({sink.name for sink in sinks})
+    for sink in sinks:
+        # Before the indexer runs: a new sink begins at the head as of now, and misses nothing from here on.
+        admit(sink, store)
     lanes: list[Lane] = [lane_for(sink, store, holder, wake, stop, settings.relay.batch) for sink in sinks]
     for lane in lanes:
         lane.start()
