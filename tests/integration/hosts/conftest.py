@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.hosts.deployment import Deployment, download_wheels, install_collection
 from tests.integration.hosts.estate import RELEASES, Estate, EstateUnavailable
 
 
@@ -46,3 +47,17 @@ def pytest_runtest_makereport(item):
             log = host.ssh("journalctl --no-pager --lines=80", root=True, check=False) if host.running else host.console
             report.sections.append((f"Journal of {host.name}", log))
     return report
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory):
+    """Collections path with the collection installed from its tarball."""
+    return install_collection(tmp_path_factory.mktemp("collection"))
+
+
+@pytest.fixture(scope="session")
+def deployment(estate, collections, tmp_path_factory):
+    """Playbooks against `estate`, with wheels for its Python."""
+    version = estate.hosts[0].ssh("python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'").strip()
+    wheels = download_wheels(tmp_path_factory.mktemp("wheels"), version)
+    return Deployment(estate, tmp_path_factory.mktemp("controller"), collections, wheels)

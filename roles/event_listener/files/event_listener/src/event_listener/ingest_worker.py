@@ -34,6 +34,21 @@ _STATUS = {
 }
 
 
+class _Name:
+    """Stands for a listening socket where gunicorn asks for its name.
+
+    On the way down the socket itself is closed first, and connections that were accepted before would be dropped
+    unanswered with EBADF.
+    """
+
+    def __init__(self, listener: Any) -> None:
+        self._name = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        """Return the address it was bound to."""
+        return self._name
+
+
 class IngestWorker(GeventWorker):
     """Serves the ingest application."""
 
@@ -42,7 +57,7 @@ class IngestWorker(GeventWorker):
     ) -> StreamServer:
         """Return the server of one listening socket (called by GeventWorker.run)."""
         # The handshake is ours and not gevent's, which has no limit for it and prints a trace when it fails.
-        server = StreamServer(listener, handle=partial(self._enter, listener, ssl_context), spawn=spawn)
+        server = StreamServer(listener, handle=partial(self._enter, _Name(listener), ssl_context), spawn=spawn)
         # One at a time, so that a burst of connections is shared by the workers.
         server.max_accept = 1
         return server

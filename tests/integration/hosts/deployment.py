@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of a deployment: the collection from its tarball, wheels for hosts without internet, runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.hosts.estate import Estate
+
+ROOT = Path(__file__).parents[3]
+BIN = Path(sys.executable).parent
+LISTENER = ROOT / "roles/event_listener/files/event_listener"
+SERVICES = ("ingest", "manage", "relay")
+CREDENTIAL = ("fleet", "estate-test-password")
+TOKEN = "estate-test-token-0123456789"
+
+
+def install_collection(directory: Path) -> Path:
+    """Build the collection and install it as a user does; returns the collections path."""
+    _galaxy("build", "--output-path", directory, ROOT)
+    (tarball,) = directory.glob("redfleet-events-*.tar.gz")
+    _galaxy("install", "--offline", "--collections-path", directory / "collections", tarball)
+    return directory / "collections"
+
+
+def _galaxy(*command: str | Path) -> None:
+    done = subprocess.run([BIN / "ansible-galaxy", "collection", *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def download_wheels(directory: Path, python: str) -> Path:
+    """Fetch wheels of all that the listener depends on, for that version of Python (as "3.11"); returns the folder."""
+    wanted = tomllib.loads((LISTENER / "pyproject.toml").read_text())["project"]["dependencies"]
+    platforms = [f"--platform=manylinux{glibc}_x86_64" for glibc in ("_2_28", "2014", "_2_17")]
+    target = [f"--python-version={python}", "--implementation=cp", "--only-binary=:all:", *platforms]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--dest", directory, *target, *wanted],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an `ansible-playbook` did: output as one text, seconds it took."""
+
+    returncode: int
+    output: str
+    seconds: float
+
+    def recap(self, name: str) -> int:
+        """Sum of a figure of the PLAY RECAP over all hosts: ok, changed, failed, ..."""
+        _, _, recap = self.output.rpartition("PLAY RECAP")
+        return sum(int(number) for number in re.findall(rf"\b{name}=(\d+)", recap))
+
+    @property
+    def changed_tasks(self) -> list[str]:
+        """Names of the tasks and handlers that changed something."""
+        changed, name = [], ""
+        for line in self.output.splitlines():
+            if found := re.match(r"(?:TASK|RUNNING HANDLER) \[(.*)\]", line):
+                name = found[1].removeprefix("redfleet.events.event_listener : ")
+            elif line.startswith("changed: ") and name not in changed:
+                changed.append(name)
+        return changed
+
+
+class Deployment:
+    """Playbooks of the installed collection, run against an estate with what its hosts need."""
+
+    def __init__(self, estate: Estate, directory: Path, collections: Path, wheels: Path) -> None:
+        self.estate = estate
+        self.directory = directory
+        self._environment = {
+            "ANSIBLE_COLLECTIONS_PATH": str(collections),
+            "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        self.variables: dict[str, Any] = {
+            "event_listener_wheels": str(wheels),
+            "event_listener_credentials": [{"name": "fleet", "username": CREDENTIAL[0], "password": CREDENTIAL[1]}],
+            "event_listener_tokens": [{"name": "playbooks", "token": TOKEN}],
+            "event_listener_ca_dir": str(directory / "fleet-ca"),
+            "event_listener_ca_passphrase": "estate-test-passphrase",
+        }
+
+    def play(self, playbook: str, *arguments: str | Path, **variables: Any) -> Run:
+        """Run `redfleet.events.<playbook>` with variables over the usual ones, as group variables."""
+        inventory = self.estate.write_inventory(**{**self.variables, **variables})
+        started = time.monotonic()
+        done = self.estate.run(
+            [BIN / "ansible-playbook", "-i", inventory, f"redfleet.events.{playbook}", "--diff", *arguments],
+            cwd=self.directory,
+            env=self._environment,
+        )
+        return Run(done.returncode, done.stdout, time.monotonic() - started)
+
+    def good(self, playbook: str, *arguments: str | Path, **variables: Any) -> Run:
+        """The same, and it has to succeed."""
+        run = self.play(playbook, *arguments, **variables)
+        assert run.returncode == 0, run.output
+        return run

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role on booted hosts, installed from its tarball: deploy, deploy again, harden, restart, reboot, remove.
+
+The tests of a host follow each other: they share one deployment, because a deployment takes its time.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import re
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.hosts.deployment import CREDENTIAL, SERVICES, TOKEN, Deployment, Run
+from tests.integration.hosts.estate import Host
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+# What a host writes by itself, and Ansible's own traces.
+NOISE = ("var/log/journal", "var/log/wtmp", "var/log/lastlog", "var/log/btmp", "var/lib/systemd", "tmp", "var/tmp",
+         "home/deploy", "root", "etc/.pwd.lock", "var/lib/private")  # fmt: skip
+
+
+def disk(host: Host) -> set[str]:
+    """Every file that was written to the host's disk since its tree was made."""
+    upper = host.directory / "upper"
+    files = {str(path.relative_to(upper)) for path in upper.rglob("*") if not path.is_dir()}
+    return {name for name in files if not name.startswith(NOISE)}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A host with the listener, and what each run on the way there did."""
+
+    deployment: Deployment
+    host: Host
+    before: set[str]
+    preview: Run
+    after_preview: set[str]
+    first: Run
+    second: Run
+    check: Run
+
+
+@pytest.fixture(scope="session")
+def deployed(deployment, progress) -> Deployed:
+    """Check mode, first run, second run, check mode again: each once per host."""
+    host = deployment.estate.hosts[0]
+    before = disk(host)
+    preview = deployment.play("listener", "--check")
+    after_preview = disk(host)
+    first = deployment.good("listener")
+    second = deployment.good("listener")
+    check = deployment.good("listener", "--check")
+    progress(f"{host.name}: role: first run {first.seconds:.1f} s, second {second.seconds:.1f} s")
+    return Deployed(deployment, host, before, preview, after_preview, first, second, check)
+
+
+def properties(host: Host, unit: str, *names: str) -> list[str]:
+    """Values of a unit's properties, in the order asked."""
+    shown = host.ssh(f"systemctl show {unit} --property={','.join(names)}")
+    values = dict(line.split("=", 1) for line in shown.splitlines())
+    return [values[name] for name in names]
+
+
+def post(address: str, marker: str, port: int = 443) -> int:
+    """POST an event with the fleet's credential on a connection of its own; returns the status."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what is proven here isn't the certificate
+    client = http.client.HTTPSConnection(address, port, timeout=30, context=context)
+    record = {"EventId": marker, "MessageId": "ResourceEvent.1.3.TestMessage", "MessageArgs": [], "Message": marker}
+    headers = {
+        "Authorization": f"Basic {base64.b64encode(':'.join(CREDENTIAL).encode()).decode()}",
+        "Content-Type": "application/json",
+    }
+    with contextlib.closing(client):
+        client.request("POST", "/", json.dumps({"Name": "Event", "Events": [record]}), headers)
+        return client.getresponse().status
+
+
+def stored(host: Host, markers: set[str], timeout: float = 20) -> set[str]:
+    """Which of the markers the host's text logs hold, once it holds them all or time is up."""
+    deadline = time.monotonic() + timeout
+    while True:
+        text = host.ssh("cat /var/log/event-listener/Events_*.txt 2>/dev/null || true", root=True)
+        found = {marker for marker in markers if re.search(rf"\b{re.escape(marker)}\b", text)}
+        if found == markers or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+def wait_active(host: Host, unit: str, previous: str = "0", timeout: float = 20) -> None:
+    """Wait until a service runs under another process than `previous`."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        state, pid = properties(host, unit, "ActiveState", "MainPID")
+        if state == "active" and pid not in ("0", previous):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{unit} is {state} with process {pid}")
+
+
+def test_check_mode_on_an_empty_host_writes_nothing(deployed):
+    """Check mode before the first run reports changes, succeeds, and leaves the disk as it was."""
+    assert deployed.preview.returncode == 0, deployed.preview.output
+    assert deployed.preview.recap("changed") > 0
+    assert deployed.after_preview == deployed.before
+
+
+def test_second_run_changes_nothing(deployed):
+    """The same variables again, for real or in check mode: no task reports a change."""
+    assert deployed.first.recap("changed") > 0
+    assert deployed.second.changed_tasks == []
+    assert deployed.second.recap("changed") == 0
+    assert deployed.check.changed_tasks == []
+
+
+def test_second_run_is_short(deployed):
+    """A run without changes has at most 30 tasks."""
+    assert deployed.second.recap("ok") <= 30, deployed.second.output
+
+
+def test_no_secret_is_shown(deployed):
+    """Neither output nor process list has a password, token or passphrase."""
+    shown = deployed.first.output + deployed.second.output + deployed.host.ssh("ps axeww -o args", root=True)
+    for secret in (
+        CREDENTIAL[1],
+        TOKEN,
+        "estate-test-passphrase",
+        base64.b64encode(":".join(CREDENTIAL).encode()).decode(),
+    ):
+        assert secret not in shown
+
+
+def test_units_are_active_and_enabled(deployed):
+    """Target, socket and three services run, and the target comes with the next boot."""
+    host = deployed.host
+    units = ["event-listener.target", "event-listener-ingest.socket", *(f"event-listener-{name}" for name in SERVICES)]
+    for unit in units:
+        assert host.ssh(f"systemctl is-active {unit}", check=False).strip() == "active", unit
+    assert host.ssh("systemctl is-enabled event-listener.target").strip() == "enabled"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_runs_without_root(deployed, name):
+    """Every process of a service has the service's account, no capability, and no way to more."""
+    group = properties(deployed.host, f"event-listener-{name}", "ControlGroup")[0]
+    pids = deployed.host.ssh(f"cat /sys/fs/cgroup{group}/cgroup.procs").split()
+    assert pids
+    for pid in pids:
+        status = deployed.host.ssh(f"cat /proc/{pid}/status", root=True)
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        assert "0" not in fields["Uid"].split()
+        assert "0" not in fields["Gid"].split()
+        assert int(fields["CapBnd"], 16) == 0
+        assert fields["NoNewPrivs"].strip() == "1"
+
+
+def test_port_443_is_served_with_tls(deployed):
+    """An authenticated POST to port 443 is acknowledged; a POST without credentials is refused."""
+    host = deployed.host
+    with deployed.deployment.estate.network():
+        assert post(host.address, "first-event") == 200
+        assert post(host.address6, "second-event") == 200
+    assert stored(host, {"first-event", "second-event"}) == {"first-event", "second-event"}
+
+
+def test_units_are_verified_by_systemd(deployed):
+    """`systemd-analyze verify` finds nothing to say about the units."""
+    done = deployed.host.ssh("systemd-analyze verify /etc/systemd/system/event-listener* 2>&1", root=True)
+    assert [line for line in done.splitlines() if "event-listener" in line] == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_exposure_is_low(deployed, name, progress):
+    """`systemd-analyze security` rates each service at most 2.0."""
+    report = deployed.host.ssh(f"systemd-analyze security --no-pager event-listener-{name}.service", root=True)
+    exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", report)[1])
+    progress(f"{deployed.host.name}: exposure of {name}: {exposure}")
+    assert exposure <= 2.0, report
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_sees_and_writes_only_its_own(deployed, name):
+    """Inside a service's view, its account can't read secrets on disk, nor write outside of the listener's data."""
+    host = deployed.host
+    pid = properties(host, f"event-listener-{name}", "MainPID")[0]
+    inside = f"nsenter --target {pid} --mount setpriv --reuid event-listener --regid event-listener --clear-groups"
+    assert host.succeeds(f"{inside} touch /var/lib/event-listener/probe", root=True)
+    host.ssh("rm /var/lib/event-listener/probe", root=True)
+    for path in ("/etc/event-listener", "/opt/event-listener", "/var/lib", "/var/tmp/..", "/home", "/root"):
+        assert not host.succeeds(f"{inside} touch {path}/probe", root=True), path
+    assert not host.succeeds(f"{inside} sh -c 'cat /etc/event-listener/credentials/*'", root=True)
+    modes = host.ssh("stat -c '%a %U' /etc/event-listener/credentials/*", root=True).split("\n")
+    assert {mode for mode in modes if mode} == {"400 root"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_killed_service_comes_back(deployed, name):
+    """After kill -9 of its main process a service runs again, by itself."""
+    unit = f"event-listener-{name}"
+    pid = properties(deployed.host, unit, "MainPID")[0]
+    deployed.host.ssh(f"kill -9 {pid}", root=True)
+    wait_active(deployed.host, unit, previous=pid)
+
+
+def test_restart_refuses_nobody(deployed):
+    """While ingest is restarted, every new connection is served: the port belongs to systemd."""
+    host, estate = deployed.host, deployed.deployment.estate
+    over, statuses, refused = threading.Event(), {}, []
+
+    def bmc(number: int) -> None:
+        with estate.network():
+            count = 0
+            while not over.is_set():
+                marker = f"restart-{number}-{count}"
+                count += 1
+                try:
+                    statuses[marker] = post(host.address, marker)
+                except OSError as error:
+                    refused.append(f"{marker}: {error!r}")
+
+    threads = [threading.Thread(target=bmc, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        host.ssh("systemctl restart event-listener-ingest.service", root=True)
+        time.sleep(1)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert refused == []
+    assert set(statuses.values()) == {200}
+    assert stored(host, set(statuses)) == set(statuses)
+
+
+@pytest.mark.parametrize("method", ["stop", "kill"])
+def test_listener_comes_back_with_its_host(deployed, method):
+    """After a reboot or a power cut the listener serves again, and holds all that it had acknowledged."""
+    host, estate = deployed.host, deployed.deployment.estate
+    markers = {f"{method}-{number}" for number in range(20)}
+    with estate.network():
+        assert {post(host.address, marker) for marker in markers} == {200}
+    getattr(host, method)()
+    host.start()
+    host.wait()
+    for name in SERVICES:
+        wait_active(host, f"event-listener-{name}")
+    with estate.network():
+        assert post(host.address, f"after-{method}") == 200
+    wanted = markers | {f"after-{method}"}
+    assert stored(host, wanted) == wanted
+
+
+def test_wrong_settings_are_refused_before_anything_changes(deployed):
+    """A setting that doesn't exist ends the run by name; what runs goes on as it was."""
+    host = deployed.host
+    before = disk(host), [properties(host, f"event-listener-{name}", "MainPID") for name in SERVICES]
+    run = deployed.deployment.play("listener", event_listener_settings={"ingest": {"wrokers": 3}})
+    assert run.returncode != 0
+    assert "wrokers" in run.output
+    assert run.recap("changed") == 0, run.changed_tasks
+    assert (disk(host), [properties(host, f"event-listener-{name}", "MainPID") for name in SERVICES]) == before
+
+
+def test_changed_setting_is_applied_once(deployed):
+    """A modified setting is announced by check mode, applied, and then left alone."""
+    settings = {"event_listener_settings": {"ingest": {"workers": 3}}}
+    announced = deployed.deployment.good("listener", "--check", **settings)
+    applied = deployed.deployment.good("listener", **settings)
+    assert "Configuration" in announced.changed_tasks
+    assert "Configuration" in applied.changed_tasks
+    assert deployed.deployment.good("listener", **settings).changed_tasks == []
+    assert "workers: 3" in deployed.host.ssh("cat /etc/event-listener/config.yml", root=True)
+
+
+def test_absent_leaves_the_data_and_purge_leaves_nothing(deployed):
+    """`state: absent` removes programs, configuration and secrets and keeps the data; with purge that goes too."""
+    host, play = deployed.host, deployed.deployment
+    data = {name for name in disk(host) if name.startswith(("var/lib/event-listener", "var/log/event-listener"))}
+    logs = {name for name in data if name.endswith(".txt")}
+    assert logs
+    announced = play.good("listener", "--check", event_listener_state="absent")
+    assert announced.recap("changed") > 0
+    assert host.succeeds("systemctl is-active event-listener.target")
+    play.good("listener", event_listener_state="absent")
+    assert play.good("listener", event_listener_state="absent").changed_tasks == []
+    left = {name for name in disk(host) - deployed.before if "event-listener" in name}
+    assert logs <= left <= data
+    assert host.ssh("systemctl list-units --all --no-legend 'event-listener*'").strip() == ""
+
+    play.good("listener", event_listener_state="absent", event_listener_purge=True)
+    assert play.good("listener", event_listener_state="absent", event_listener_purge=True).changed_tasks == []
+    assert {name for name in disk(host) - deployed.before if "event-listener" in name} == set()
+    assert not host.succeeds("getent passwd event-listener")
+    assert Path(play.variables["event_listener_ca_dir"]).is_dir()  # the fleet's authority isn't the host's to remove
