@@ -142,7 +142,7 @@ class IngestServer(_Server):
 
 def _post_fork(_server: Any, worker: Any) -> None:
     # The thread that syncs must not wait 5 ms (Python's default) for busy greenlets to let it acknowledge.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0001)
     try:
         metrics.preallocate(os.getpid())
     except OSError as error:
