@@ -180,7 +180,7 @@ class Relay(Section, frozen=True):
     batch: Annotated[
         int,
         Meta(ge=1, le=10000, description="Most payloads indexed, or units given to a sink, at once."),
-    ] = 500
+    ] = 1000
 
 
 class FileSink(Section, frozen=True):

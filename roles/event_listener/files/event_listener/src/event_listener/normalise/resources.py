@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 # Redfish collections whose members' type isn't the collection's name without its plural s.
 _MEMBERS_OF = {
@@ -54,12 +53,10 @@ def uri(origin: Any) -> str | None:
 
 def _path(text: str) -> str:
     """A URI without scheme, host and trailing slash. iLO ends its URIs in a slash, others don't."""
-    if "://" in text:
-        try:
-            parts = urlsplit(text)
-        except ValueError:
-            return ""
-        text = parts.path + ("#" + parts.fragment if parts.fragment else "")
+    before, separator, rest = text.partition("://")
+    if separator and before.isalpha():
+        _host, slash, path = rest.partition("/")
+        text = slash + path
     return text.rstrip("/")
 
 
