@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import signal
@@ -17,6 +18,7 @@ import requests
 import yaml
 from event_listener.journal import JournalReader
 from event_listener.metrics import collect_ingest
+from event_listener.process import die_with_parent
 from prometheus_client import CollectorRegistry
 
 READY_SECONDS = 40
@@ -96,8 +98,15 @@ class RunningListener:
         command = [sys.executable, "-m", "event_listener", "run", "--config", str(self.config_path), *self.arguments]
         with self.output_path.open("ab") as output:
             self._began = output.tell()
-            # A session of its own: a Ctrl-C in the terminal of the tests ends them, and they end it.
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+            # A session of its own: a Ctrl-C in the terminal of the tests ends them, and they end it; the kernel does
+            # when they are killed.
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - tests start no threads yet
+            )
         if wait:
             self.wait_ready()
         return self
