@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import constants as C  # noqa: N812 (as ansible itself calls it)
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
@@ -59,7 +60,7 @@ class InWorker(ActionBase):
         if not arguments.get("baseuri"):
             arguments["baseuri"] = self._address(task_vars or {})
         if self._runs_here():
-            result.update(self._in_worker(arguments))
+            result.update(self._in_worker(arguments, task_vars or {}))
         else:
             result.update(
                 self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)
@@ -82,7 +83,7 @@ class InWorker(ActionBase):
         address = task_vars.get("ansible_host") or task_vars.get("inventory_hostname") or ""
         return str(plain(self._templar.template(address)))
 
-    def _in_worker(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _in_worker(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         validated = ArgumentSpecValidator(self.argument_spec).validate(arguments)
         # Before validation a dictionary may be one string, afterwards a refused value may be gone.
         secrets = secrets_in(self.argument_spec, arguments)
@@ -94,8 +95,16 @@ class InWorker(ActionBase):
         result = perform(type(self).function, params, self._task.check_mode, secrets)
         if not result["warnings"]:
             del result["warnings"]
-        result["invocation"] = {"module_args": remove_values(params, secrets)}
+        if _shows_arguments(task_vars):
+            result["invocation"] = {"module_args": remove_values(params, secrets)}
         return wrap_var(result)
+
+
+def _shows_arguments(task_vars: dict[str, Any]) -> bool:
+    """Whether modules return their arguments: always before ansible-core 2.21, since then by a setting."""
+    if not hasattr(C, "INJECT_INVOCATION"):
+        return True
+    return bool(C.config.get_config_value("INJECT_INVOCATION", variables=task_vars))
 
 
 def secrets_in(argument_spec: dict[str, dict[str, Any]], arguments: Mapping[str, Any]) -> set[str]:

@@ -34,7 +34,10 @@ def test_no_secret_is_shown(bmcs: Fleet, tmp_path: Path, adapter: str):
         bmc.seed_subscriptions(FOREIGN)
     log = tmp_path / "ansible.log"
     run = Runner(bmcs, tmp_path)
-    common = {"_flags": ("-vvv", "--diff"), "_environ": {"ANSIBLE_LOG_PATH": str(log)}}
+    common = {
+        "_flags": ("-vvv", "--diff"),
+        "_environ": {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_INJECT_INVOCATION": "true"},
+    }
     declared = {"destination": "https://127.0.0.1:9/", "http_headers": HEADERS}
     outputs = [
         run.task("event_destination", adapter, _check=True, **common, **declared),
