@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh
 # probe.sh PYTHON RELEASE_DIR USER PID_FILE: what the role has to know of a host before it changes anything, as JSON.
 # PYTHON may be empty: then the distribution's own comes first, because its security updates come by themselves.
 wanted=$1 release=$2 user=$3 pid_file=$4

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role, run into directories of a test, in the mode for hosts without systemd."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import ssl
+import stat
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.listener_process import free_port
+from tests.integration.user_play import Done, play, write
+
+PASSWORD, TOKEN, PASSPHRASE = "s3cret-of-the-bmcs", "s3cret-of-the-api", "s3cret of the fleet's authority"
+
+
+class Host:
+    """This machine as a listener's host: an inventory whose folders are all below one directory."""
+
+    def __init__(self, directory: Path):
+        self.base = directory / "host"
+        self.inventory = directory / "inventory"
+        self.port, self.manage_port = free_port(), free_port()
+        self.variables = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "ansible_become": False,
+            "event_listener_service_manager": "process",
+            "event_listener_python": sys.executable,
+            "event_listener_user": getpass.getuser(),
+            "event_listener_install_dir": str(self.base / "programs"),
+            "event_listener_config_dir": str(self.base / "configuration"),
+            "event_listener_state_dir": str(self.base / "data"),
+            "event_listener_log_dir": str(self.base / "logs"),
+            "event_listener_bind": [f"127.0.0.1:{self.port}"],
+            "event_listener_manage_bind": f"127.0.0.1:{self.manage_port}",
+            "event_listener_tls_names": ["127.0.0.1"],
+            "event_listener_ca_dir": str(directory / "fleet-ca"),
+            "event_listener_ca_passphrase": PASSPHRASE,
+            "event_listener_credentials": [{"name": "bmcs", "username": "bmc", "password": PASSWORD}],
+            "event_listener_tokens": [{"name": "playbooks", "token": TOKEN}],
+        }
+        self.ca_path = directory / "fleet-ca" / "ca.pem"
+
+    def run(self, *arguments: str, **variables: object) -> Done:
+        """Run the playbook that is the role."""
+        hosts = {"listener1": {**self.variables, **variables}}
+        write(self.inventory / "hosts.yml", {"event_listeners": {"hosts": hosts}})
+        return play("redfleet.events.listener", self.inventory, *arguments)
+
+    def post(self) -> int:
+        """POST without credentials as a BMC that trusts the fleet's authority; return the status."""
+        context = ssl.create_default_context(cafile=str(self.ca_path))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+        try:
+            return opener.open(f"https://127.0.0.1:{self.port}/", data=b"{}", timeout=10).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def processes(self) -> int | None:
+        """The pid of the parent of the three, None when it doesn't run."""
+        path = self.base / "data" / "run" / "event-listener.pid"
+        return int(path.read_text()) if path.exists() else None
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A host that the role has never seen; what it starts there is stopped at the end."""
+    made = Host(tmp_path_factory.mktemp("role"))
+    yield made
+    done = made.run(event_listener_state="absent", event_listener_purge=True)
+    assert done.status == 0, done.output
+
+
+@pytest.mark.slow
+def test_life_of_a_listener(host):
+    """Check mode, first and second run, check mode again, a changed setting, a rotated secret: one life."""
+    checked = host.run("--check")
+    assert checked.status == 0, checked.output
+    assert checked.changed() > 0
+    assert not host.base.exists()
+    assert not host.ca_path.exists()
+
+    first = host.run()
+    assert first.status == 0, first.output
+    assert host.post() == 401
+    pid = host.processes()
+
+    second = host.run()
+    assert (second.status, second.changed()) == (0, 0), second.output
+    assert host.processes() == pid
+    assert second.recap("listener1")["ok"] <= 30
+    again = host.run("--check")
+    assert (again.status, again.changed()) == (0, 0), again.output
+
+    settings = host.run(event_listener_settings={"ingest": {"workers": 1}})
+    assert settings.status == 0, settings.output
+    assert host.processes() != pid
+    host.variables["event_listener_settings"] = {"ingest": {"workers": 1}}
+
+    rotated = host.run(event_listener_credentials=[{"name": "new", "token": "s3cret-that-is-new"}])
+    assert rotated.status == 0, rotated.output
+    secrets = host.base / "configuration" / "credentials"
+    assert sorted(path.name for path in secrets.iterdir()) == ["credential-new", "token-playbooks"]
+    assert host.run().status == 0
+
+
+@pytest.mark.slow
+def test_secrets_are_private_and_never_printed(host):
+    """Files have the modes that keep others out; no output, at -vvv either, holds a secret."""
+    done = host.run("-vvv", "--diff")
+    assert done.status == 0, done.output
+    assert [secret for secret in (PASSWORD, TOKEN, PASSPHRASE, "PRIVATE KEY") if secret in done.output] == []
+    configuration = host.base / "configuration"
+    modes = {
+        path.relative_to(configuration).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in configuration.rglob("*")
+        if path.is_file()
+    }
+    assert modes == {
+        "config.yml": 0o640,
+        "tls/listener.pem": 0o644,
+        "tls/listener.key": 0o640,
+        "credentials/credential-bmcs": 0o400,
+        "credentials/token-playbooks": 0o400,
+    }
+    assert PASSWORD not in (configuration / "config.yml").read_text()
+    assert not list(host.base.rglob("ca.key"))
+
+
+@pytest.mark.slow
+def test_wrong_settings_are_refused_before_anything_that_runs_is_touched(host):
+    """The listener's own check says what is wrong; configuration and processes stay as they were."""
+    assert host.run().status == 0
+    pid, before = host.processes(), (host.base / "configuration" / "config.yml").read_text()
+    done = host.run(event_listener_settings={"ingest": {"wrokers": 4}})
+    assert done.status != 0
+    assert "wrokers" in done.output
+    assert (host.processes(), (host.base / "configuration" / "config.yml").read_text()) == (pid, before)
+    assert host.post() == 401
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"event_listener_credentials": []}, "event_listener_credentials is empty"),
+        ({"event_listener_ca_passphrase": "short"}, "event_listener_ca_passphrase has less than 12"),
+        ({"event_listener_state": "latest"}, "value of event_listener_state must be one of"),
+        ({"event_listener_python": "/nowhere/python3"}, "No Python 3.11"),
+        ({"event_listener_install_dir": "/opt"}, "not the listener's alone"),
+        ({"event_listener_settings": {"ingest": {"bind": ["0.0.0.0:1"]}}}, "Use the variable event_listener_bind"),
+    ],
+)
+def test_wrong_variables_are_refused_before_anything_changes(tmp_path, variables, said):
+    """On a host that the role has never seen, a refusal leaves not even a folder."""
+    fresh = Host(tmp_path)
+    done = fresh.run(**variables)
+    assert done.status != 0
+    assert said in " ".join(done.output.split())
+    assert not fresh.base.exists()
+    assert not fresh.ca_path.exists()
+
+
+@pytest.mark.slow
+def test_absent_removes_it_and_keeps_the_data(host):
+    """Programs, configuration and secrets go, data and logs stay; a second run changes nothing."""
+    assert host.run().status == 0
+    pid = host.processes()
+    gone = host.run(event_listener_state="absent")
+    assert gone.status == 0, gone.output
+    assert not os.path.exists(f"/proc/{pid}")
+    assert sorted(path.name for path in host.base.iterdir()) == ["data", "logs"]
+    assert (host.base / "data" / "journal" / "journal.db").exists()
+    again = host.run(event_listener_state="absent")
+    assert (again.status, again.changed()) == (0, 0), again.output
+
+
+def test_the_example_inventories_are_good(tmp_path):
+    """They are what users copy: groups, the identities of the simulator's first BMCs, a vault that opens."""
+    import subprocess
+
+    root = Path(__file__).resolve().parents[2]
+    vault = ["--vault-password-file", str(root / "examples" / "vault" / "vault-password.txt")]
+    for folder, extra, count in (("inventory", [], 6), ("examples/vault", vault, 1)):
+        command = [str(Path(sys.executable).parent / "ansible-inventory"), "-i", str(root / folder), *extra, "--list"]
+        listing = yaml.safe_load(subprocess.run(command, check=True, capture_output=True, cwd=root, text=True).stdout)
+        assert len(listing["bmcs"]["hosts"]) == count
+        assert listing["event_listeners"]["hosts"] == ["listener1"]
+        assert "event_subscription" in listing["_meta"]["hostvars"]["bmc001"]
+    simulator = [sys.executable, "-m", "redfish_simulator", "--count", "6", "--port", "0", "--network", "127.62.0.0/16"]
+    inventory = tmp_path / "six.yml"
+    running = subprocess.Popen(
+        [*simulator, "--state", str(tmp_path / "state.json"), "--inventory", str(inventory)], stdout=subprocess.DEVNULL
+    )
+    try:
+        from tests.integration.listener_process import wait_for
+
+        wait_for((tmp_path / "state.json").exists, 20)
+    finally:
+        running.terminate()
+        running.wait(10)
+    for name, theirs in yaml.safe_load(inventory.read_text())["bmcs"]["hosts"].items():
+        ours = yaml.safe_load((root / "inventory" / "host_vars" / f"{name}.yml").read_text())
+        assert (ours["redfish_username"], ours["redfish_password"]) == (
+            theirs["redfish_username"],
+            theirs["redfish_password"],
+        )
