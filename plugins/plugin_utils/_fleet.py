@@ -170,7 +170,7 @@ def listener_connection(manage_bind, tokens):
     """Return the options url and token for the listener's modules; what isn't known is left to their defaults."""
     options = {}
     if manage_bind:
-        host, _, port = str(manage_bind).rpartition(":")
+        host, _colon, port = str(manage_bind).rpartition(":")
         # A wildcard is no address to connect to.
         host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  (compared, never bound)
         options["url"] = f"http://{host}:{port}"

@@ -21,9 +21,7 @@ DECLARED: dict[str, Any] = {
     "verify_certificate": False,
     "on_unsupported": {"http_headers": "drop"},
 }
-LOGIN = {
-    "login_type": "{{ 'basic' if personality[inventory_hostname] == 'plain-basic-only' else redfish_login_type }}"
-}
+LOGIN = {"login_type": "{{ 'basic' if personality[inventory_hostname] == 'plain-basic-only' else redfish_login_type }}"}
 # They show an empty Context whatever it is, so that a change of it can't be noticed, and that is what they report.
 CONTEXT_NOT_SHOWN = ("ilo5", "ilo4", "xcc1")
 

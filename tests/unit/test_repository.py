@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is in one place has its counterparts: modules in action groups and docs, documents that exist, decisions numbered once."""
+"""What is in one place has its counterparts: modules in action groups and docs, links that lead somewhere."""
 
 from __future__ import annotations
 

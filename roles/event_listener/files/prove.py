@@ -39,7 +39,7 @@ def connection(bind: str, tls: bool) -> http.client.HTTPConnection:
         plain = UnixConnection("localhost", timeout=5)
         plain.host = bind.removeprefix("unix:")
         return plain
-    host, _, port = bind.rpartition(":")
+    host, _colon, port = bind.rpartition(":")
     host = LOOPBACK.get(host.strip("[]"), host.strip("[]"))
     if not tls:
         return http.client.HTTPConnection(host, int(port), timeout=5)

@@ -34,7 +34,7 @@ class Access:
 
     def name(self, header: str) -> str | None:
         """The name of the token in an Authorization header."""
-        scheme, _, shown = header.partition(" ")
+        scheme, _space, shown = header.partition(" ")
         matches = _equal(self._known.items(), shown.strip().encode("utf-8", "surrogateescape"))
         return matches[0] if scheme.lower() == "bearer" and matches else None
 
