@@ -43,10 +43,11 @@ class Outcome:
 
 @dataclass
 class Runner:
-    """`fleet` is a running simulator, `directory` takes playbooks and results."""
+    """`fleet` is a running simulator, `directory` takes playbooks and results, `python` has the ansible-core to run."""
 
     fleet: Fleet
     directory: Path
+    python: Path = Path(sys.executable)
 
     def task(self, module: str, adapter: str = "worker", hosts: str = "bmcs", **options: Any) -> Outcome:
         """Run one task. Options beginning with `_` are the run's: _check, _connection, _environ, _flags, _variables."""
@@ -72,7 +73,7 @@ class Runner:
             "hosts": hosts,
             "gather_facts": False,
             "connection": "local",
-            "vars": {"ansible_python_interpreter": sys.executable, **(_variables or {})},
+            "vars": {"ansible_python_interpreter": str(self.python), **(_variables or {})},
             "module_defaults": {"group/redfleet.events.redfish": {**CONNECTION, **(_connection or {})}},
             "tasks": tasks,
         }
