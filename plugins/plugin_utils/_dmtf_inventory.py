@@ -1,0 +1,1 @@
+../../roles/event_listener/files/event_listener/src/event_listener/dmtf_inventory.py
