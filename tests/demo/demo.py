@@ -176,7 +176,7 @@ def print_next_steps(fleet: Fleet) -> None:
     print("\n  It is still running (KEEP=1). Look at it:")
     print(f"    tail -f {show(LISTENER)}/logs/Events_*.txt")
     print(f"    {events} events -f")
-    print(f"    ansible-playbook redfleet.events.audit -i {show(INVENTORY)}")
+    print(f"    .venv/bin/ansible-playbook redfleet.events.audit -i {show(INVENTORY)}")
     print(f'    curl -X POST {fleet.control}/events -d \'{{"kind": "Alert"}}\'     (every BMC sends an alert)')
     print("  Stop it:")
     print("    tests/demo/run stop")
@@ -190,7 +190,7 @@ def main(arguments: list[str]) -> int:
     keep = os.environ.get("KEEP", "") not in ("", "0")
     print("demo: the whole way, on simulated BMCs")
     fresh_directory()
-    fleet = Fleet(count=COUNT, directory=BASE / "fleet", control=f"127.0.0.1:{free_ports(1)[0]}")
+    fleet = Fleet(count=COUNT, directory=BASE / "fleet", outlive=keep)
     verified = 0
     try:
         table = run(fleet)

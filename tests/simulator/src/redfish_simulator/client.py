@@ -113,7 +113,8 @@ class BmcHandle:
 
 class Fleet:
     """A running simulator. `options` are those of the command line: `network`, `port`, `seed`, `ca_dir`, `listener_ca`,
-    `time_scale`, `delivery_timeout`, ... `directory` takes its files (a new temporary one by default)."""
+    `time_scale`, `delivery_timeout`, ... `directory` takes its files (a new temporary one by default). With
+    `outlive` the fleet goes on when this process ends; its pid is in state.json."""
 
     def __init__(
         self,
@@ -121,6 +122,7 @@ class Fleet:
         mix: str | Mapping[str, int] | None = None,
         directory: str | os.PathLike[str] | None = None,
         start_timeout: float = 60.0,
+        outlive: bool = False,
         **options: Any,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="redfish-fleet-") if directory is None else None
@@ -129,6 +131,7 @@ class Fleet:
         self.inventory_path = self.directory / "inventory.yml"
         self.log_path = self.directory / "simulator.log"
         self._start_timeout = start_timeout
+        self._outlive = outlive
         self._arguments = _arguments(count, mix, {"port": 0, **options})
         self._process: subprocess.Popen[bytes] | None = None
         self.control = ""
@@ -155,8 +158,9 @@ class Fleet:
         """Start the process and wait until every BMC listens. Raises FleetError with its output."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.state_path.unlink(missing_ok=True)
-        files = ["--state", str(self.state_path), "--inventory", str(self.inventory_path)]
-        command = [sys.executable, "-m", "redfish_simulator", *self._arguments, *files, "--until-eof"]
+        options = ["--state", str(self.state_path), "--inventory", str(self.inventory_path)]
+        options += [] if self._outlive else ["--until-eof"]
+        command = [sys.executable, "-m", "redfish_simulator", *self._arguments, *options]
         source = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
         with self.log_path.open("wb") as log:
@@ -164,7 +168,9 @@ class Fleet:
                 command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.PIPE,  # it closes when we end, however we end, and the fleet ends with it
+                # A pipe closes when we end, however we end, and the fleet ends with it.
+                stdin=subprocess.DEVNULL if self._outlive else subprocess.PIPE,
+                start_new_session=self._outlive,
                 env={**os.environ, "PYTHONPATH": path},
             )
         deadline = time.monotonic() + self._start_timeout
