@@ -150,7 +150,7 @@ def test_malformed_goes_to_quarantine_with_2xx(make):
 def test_malformed_status_can_tell_the_bmc(make):
     """Stored all the same."""
     listener = make(malformed_status=400)
-    answer = listener.post(body=b"[]")
+    answer = listener.post(body=b"5")
     assert answer.status_code == 400
     assert framed(answer)
     assert listener.stored()[0].status == "malformed"

@@ -253,13 +253,13 @@ def test_a_new_journal_is_read_from_its_beginning(tmp_path, store, journal):
 
 
 def test_what_is_not_understood_goes_to_quarantine(tmp_path, store, journal):
-    journal.append([entry(1, status="malformed", body=b"<html>"), entry(2, body=b"[]"), entry(3)])
+    journal.append([entry(1, status="malformed", body=b"<html>"), entry(2, body=b"5"), entry(3)])
     indexer = Indexer(tmp_path, store, 10)
     indexer.step()
     indexer.close()
     assert [item.reason for item in store.quarantine.list()] == [
         "torn",
-        "a JSON array (empty) where a Redfish Event or MetricReport is expected",
+        "a JSON number where a Redfish Event or MetricReport is expected",
     ]
     assert store.log.head() == 1
 

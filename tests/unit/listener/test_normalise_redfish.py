@@ -247,7 +247,7 @@ def test_odd_bodies(body, message):
     assert one(body).message == message
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"Events":[', b"5", b"[]", b"null", b'"x"', b"[" * 99999, b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"Events":[', b"5", b"null", b"true", b"[" * 99999, b"\xff"])
 def test_no_records(body):
     """What is no Redfish payload says why, so that quarantine can show it."""
     found = normalise(body)

@@ -97,6 +97,8 @@ def details(body: bytes) -> Iterator[str]:
     except MalformedError as error:
         yield f"  (not shown: {error})"
         return
+    if not isinstance(payload, dict):
+        return
     for record in _dicts(payload.get("Events")):
         yield from (f"  {name}: {record.get(name)}" for name in _RECORD_LINES)
         yield from (f"  {name}: {record[name]}" for name in _OPTIONAL_LINES if name in record)

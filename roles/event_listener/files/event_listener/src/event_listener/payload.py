@@ -1,22 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decode what a BMC sends. Pure; ingest and the normaliser share it, so that what one accepts the other can read."""
+"""What ingest takes for a payload, within its limits. Pure; decoded by the function that the normaliser uses too."""
 
 from __future__ import annotations
 
-import codecs
 from typing import Any
 
-import msgspec
+from event_listener.normalise.decode import NotJSONError, document
 
-_DECODER = msgspec.json.Decoder()
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 # The arrays whose items become one record each (Event, its old iLO form, MetricReport).
 RECORD_ARRAYS = ("Events", "Alerts", "MetricValues")
 
@@ -25,58 +15,34 @@ class MalformedError(ValueError):
     """The body isn't a payload; the text says why, without quoting the body."""
 
 
-def decode(body: bytes, *, max_depth: int = 64, max_records: int = 10000) -> dict[str, Any]:
-    """Return the JSON object in `body` (UTF-8 with or without a mark, UTF-16/32 with one, else latin-1).
+def decode(body: bytes, *, max_depth: int = 64, max_records: int = 10000) -> dict[str, Any] | list[Any] | str:
+    """Return the JSON in `body`: whatever the DMTF listener logs, so neither a number nor true, false or null.
 
     Raises MalformedError.
     """
-    text = _without_mark(body)
-    if not text.strip():
+    if not body:
         raise MalformedError("the body is empty")
-    value = _parse(text, max_depth)
-    if not isinstance(value, dict):
-        raise MalformedError(f"the body is a JSON {_json_type(value)}, not an object")
+    try:
+        value = document(body)
+    except NotJSONError as error:
+        raise MalformedError(str(error)) from error
+    if not isinstance(value, (dict, list, str)):
+        raise MalformedError(f"a JSON {_json_type(value)} where a Redfish Event or MetricReport is expected")
     # A depth needs an opening bracket per level, so few brackets settle it without a walk.
-    if text.count(b"{") + text.count(b"[") > max_depth and _deeper_than(value, max_depth):
+    if body.count(b"{") + body.count(b"[") > max_depth and _deeper_than(value, max_depth):
         raise MalformedError(f"the JSON is nested deeper than {max_depth} levels (ingest.max_depth)")
-    for name in RECORD_ARRAYS:
-        records = value.get(name)
-        if isinstance(records, list) and len(records) > max_records:
+    for name, records in _record_arrays(value):
+        if len(records) > max_records:
             raise MalformedError(f"{name} has {len(records)} items, more than {max_records} (ingest.max_records)")
     return value
 
 
-def _without_mark(body: bytes) -> bytes:
-    for mark, encoding in _MARKS:
-        if body.startswith(mark):
-            rest = body[len(mark) :]
-            if encoding == "utf-8":
-                return rest
-            try:
-                return rest.decode(encoding).encode()
-            except UnicodeError as error:
-                raise MalformedError(f"the body is marked as {encoding} and isn't") from error
-    return body
-
-
-def _parse(text: bytes, max_depth: int) -> Any:
-    try:
-        return _DECODER.decode(_as_utf8(text))
-    except RecursionError as error:
-        raise MalformedError(f"the JSON is nested deeper than {max_depth} levels (ingest.max_depth)") from error
-    except msgspec.DecodeError as error:
-        raise MalformedError(f"not JSON: {error}") from error
-
-
-def _as_utf8(text: bytes) -> bytes:
-    if text.isascii():
-        return text
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        # Old firmware writes latin-1 without saying so.
-        return text.decode("latin-1").encode()
-    return text
+def _record_arrays(value: dict[str, Any] | list[Any] | str) -> list[tuple[str, list[Any]]]:
+    if isinstance(value, list):
+        return [("the array", value)]
+    if isinstance(value, str):
+        return []
+    return [(name, value[name]) for name in RECORD_ARRAYS if isinstance(value.get(name), list)]
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
@@ -94,5 +60,4 @@ def _deeper_than(value: Any, limit: int) -> bool:
 
 
 def _json_type(value: Any) -> str:
-    names = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", type(None): "null"}
-    return names[type(value)]
+    return {bool: "boolean", int: "number", float: "number"}.get(type(value), "null")

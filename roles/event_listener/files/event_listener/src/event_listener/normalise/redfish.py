@@ -62,6 +62,9 @@ def records(payload: Any) -> Normalised:
             return _envelope(payload)
         if isinstance(payload, list) and payload:
             return Normalised(tuple(_record(item, {}) for item in payload))
+        if isinstance(payload, (list, str)):
+            # Nothing to tell, but the DMTF listener logs them, and so does the text log.
+            return Normalised((_record(payload, {}),))
     except RecursionError:
         return Normalised(problem="the JSON is nested too deeply")
     return Normalised(problem=f"a JSON {_json_type(payload)} where a Redfish Event or MetricReport is expected")
@@ -194,5 +197,4 @@ def _optional(text: str | None) -> str | None:
 
 
 def _json_type(value: Any) -> str:
-    names = {dict: "object", list: "array (empty)", str: "string", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), "null")
+    return {bool: "boolean", int: "number", float: "number"}.get(type(value), "null")
