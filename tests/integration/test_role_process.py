@@ -77,8 +77,10 @@ def host(tmp_path_factory):
     """A host that the role has never seen; what it starts there is stopped at the end."""
     made = Host(tmp_path_factory.mktemp("role"))
     yield made
-    done = made.run(event_listener_state="absent", event_listener_purge=True)
+    # As it is typed: values given with -e are text.
+    done = made.run("-e", "event_listener_state=absent", "-e", "event_listener_purge=true")
     assert done.status == 0, done.output
+    assert list(made.base.iterdir()) == []
 
 
 @pytest.mark.slow
