@@ -29,14 +29,15 @@ def test_create_answers(desk, personality, status, location):
 
 
 def test_created_bodies(desk):
-    """HPE sends an error object, AMI the collection's URI, Dell nothing, bmcweb messages."""
+    """HPE sends an error object, AMI the collection's URI, Dell the subscription, bmcweb messages, some nothing."""
     ilo = desk("ilo5").subscribe()
     assert ilo.status == 201
     assert ilo.body["error"]["@Message.ExtendedInfo"][0]["MessageId"].endswith(".Created")
     ami = desk("ami").subscribe(Context="x")
     assert ami.body["@odata.id"] == "/redfish/v1/EventService/Subscriptions"
     assert ami.body["Id"] == 1
-    assert desk("idrac9").subscribe().body is None
+    assert desk("idrac9").subscribe().body["Destination"]
+    assert desk("plain-absolute-location").subscribe().body is None
     assert desk("openbmc").subscribe().body["@Message.ExtendedInfo"][0]["MessageId"].endswith(".Created")
 
 

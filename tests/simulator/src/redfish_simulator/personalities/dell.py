@@ -67,7 +67,7 @@ IDRAC9 = Personality(
         ),
         event_types=_EVENT_TYPES,
         duplicates="modified",  # metal-operator: PropertyValueModified with the destination in the text
-        body="none",  # dellemc.openmanage: "Unable to parse json" after the subscription was created
+        body="subscription",  # sample of RETURN.status of dellemc.openmanage.redfish_event_subscription
         ids="uuid",
     ),
     read=ReadTraits(type="#EventDestination.v1_12_0.EventDestination", headers="empty"),
