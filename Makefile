@@ -33,7 +33,7 @@ bench: setup-test  ## Benchmarks: ratios against a peer or a floor in the same r
 	@for b in tests/benchmarks/*.py; do echo "== $$b"; $(BIN)/python "$$b"; done
 
 docs: setup  ## Write the generated pages of docs/ again
-	@$(BIN)/event-listener settings --markdown > docs/settings.md
+	@$(BIN)/event-listener settings > docs/settings.md
 
 clean:  ## Remove what the other targets made
 	rm -rf .build .venv

@@ -53,7 +53,7 @@ class PeerResolver:
         """
         peer = canonical_address(remote) if remote else UNIX_PEER
         for hop in reversed(forwarded_for.split(",") if forwarded_for else []):
-            if not self._is_proxy(peer):
+            if not self.is_proxy(peer):
                 break
             try:
                 peer = canonical_address(str(ipaddress.ip_address(hop.strip().partition("%")[0])))
@@ -61,5 +61,6 @@ class PeerResolver:
                 break
         return peer
 
-    def _is_proxy(self, peer: str) -> bool:
+    def is_proxy(self, peer: str) -> bool:
+        """Whether a canonical address (or "unix") is a proxy's: then it stands for many."""
         return self._unix if peer == UNIX_PEER else contains(self._networks, peer)

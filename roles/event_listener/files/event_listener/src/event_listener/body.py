@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from gunicorn.http.errors import ParseException
+
+from event_listener.body_memory import SMALL
 
 _CHUNK = 65536
 
@@ -31,21 +34,26 @@ class TooLargeError(BodyError):
         super().__init__("the body is too large")
 
 
-def read_body(environ: dict[str, Any], limit: int, seconds: float) -> bytes:
-    """Return the whole body. Raises TooLargeError, TooSlowError or CutShortError."""
+def read_body(environ: dict[str, Any], limit: int, seconds: float, hold: Callable[[int], None]) -> bytes:
+    """Return the whole body. Raises TooLargeError, TooSlowError or CutShortError, and what `hold` raises.
+
+    `hold(size)` is called before more than SMALL bytes are read: with the length, or with `limit` when it is chunked.
+    """
     declared = _declared(environ)
     if declared is not None and declared > limit:
         raise TooLargeError(declared)
+    if declared is not None and declared > SMALL:
+        hold(declared)
     try:
         with gevent.Timeout(seconds, TooSlowError("the body came too slowly")):
             if declared is not None:
                 return _read_exactly(environ["wsgi.input"], declared)
-            return _read_chunked(environ["wsgi.input"], limit) if _is_chunked(environ) else b""
+            return _read_chunked(environ["wsgi.input"], limit, hold) if _is_chunked(environ) else b""
     except TooSlowError:
-        _close_after_answer(environ)
+        close_after_answer(environ)
         raise
     except (OSError, ParseException) as error:  # the latter: a bad chunk
-        _close_after_answer(environ)
+        close_after_answer(environ)
         raise CutShortError(type(error).__name__) from error
 
 
@@ -60,7 +68,7 @@ def discard_body(environ: dict[str, Any], limit: int, seconds: float) -> None:
     except (OSError, ParseException, TooSlowError):
         limit = 0
     if limit <= 0:
-        _close_after_answer(environ)
+        close_after_answer(environ)
 
 
 def _declared(environ: dict[str, Any]) -> int | None:
@@ -80,18 +88,21 @@ def _read_exactly(stream: Any, length: int) -> bytes:
     return body
 
 
-def _read_chunked(stream: Any, limit: int) -> bytes:
-    parts = []
+def _read_chunked(stream: Any, limit: int, hold: Callable[[int], None]) -> bytes:
+    parts: list[bytes] = []
     size = 0
     while data := stream.read(_CHUNK):
         size += len(data)
         if size > limit:
             raise TooLargeError(None)
+        if size > SMALL >= size - len(data):
+            hold(limit)
         parts.append(data)
     return b"".join(parts)
 
 
-def _close_after_answer(environ: dict[str, Any]) -> None:
+def close_after_answer(environ: dict[str, Any]) -> None:
+    """Let this answer be the connection's last."""
     # Set by our worker; an application has no way of its own to make gunicorn close a connection.
     force_close = getattr(environ["wsgi.input"], "force_close", None)
     if force_close is not None:

@@ -3,12 +3,14 @@
 
 401 no or wrong credentials      403 network or source not allowed      404, 405 not POST to / or /events/<source>
 408 body too slow                400 body cut short (dropped)           413 above quarantine_max_body
-415 compressed                   503 the journal can't be written (Retry-After)
+415 compressed                   429 refused too often (Retry-After)
+503 the journal can't be written, or too many large bodies at once (Retry-After)
 response_status stored           malformed_status stored in quarantine
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -20,9 +22,18 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from event_listener import ingest_metrics as metrics
-from event_listener.addresses import PeerResolver, contains, parse_networks
+from event_listener.addresses import UNIX_PEER, PeerResolver, canonical_address, contains, parse_networks
+from event_listener.admission import Admission, Visit
 from event_listener.auth import CHALLENGE, Authenticator
-from event_listener.body import BodyError, TooLargeError, TooSlowError, discard_body, read_body
+from event_listener.body import (
+    BodyError,
+    TooLargeError,
+    TooSlowError,
+    close_after_answer,
+    discard_body,
+    read_body,
+)
+from event_listener.body_memory import BodyMemory, NoRoomError
 from event_listener.journal import STATUS_MALFORMED, STATUS_OK, Entry, JournalUnavailableError
 from event_listener.notices import Notices
 from event_listener.payload import MalformedError, decode
@@ -71,15 +82,41 @@ class Receiver:
         self._registry = RegistryView(settings.state_dir)
         self._peers = PeerResolver(settings.ingest.trusted_proxies)
         self._allowed = parse_networks(settings.ingest.allowed_networks)
+        self._memory = BodyMemory(settings.ingest.body_memory)
+        self._admission = Admission(
+            strangers=settings.ingest.stranger_connections,
+            known_strangers=max(settings.ingest.stranger_connections, settings.ingest.max_connections // 2),
+            refusals=settings.ingest.stranger_refusals,
+            registered=lambda address: self._registry.find(None, address) is not None,
+        )
+
+    def enter(self, remote: str) -> Visit | None:
+        """Return the visit of a new connection from `remote` ("" is a Unix socket); None means: close it."""
+        address = self._stranger(remote)
+        visit = self._admission.enter(address)
+        if isinstance(visit, Visit):
+            return visit
+        metrics.TURNED_AWAY.labels(visit).inc()
+        self._notices.warn(f"away {address}", f"closing connections of {address}: too many {visit} without credentials")
+        return None
+
+    def misbehaved(self, remote: str) -> None:
+        """Count what wasn't HTTP or TLS against its address."""
+        self._admission.refused(self._stranger(remote))
+
+    def _stranger(self, remote: str) -> str:
+        peer = canonical_address(remote) if remote else UNIX_PEER
+        return "" if peer == UNIX_PEER or self._peers.is_proxy(peer) else peer
 
     def receive(self, environ: dict[str, Any], source: str | None) -> Response:
         """Return the answer to a POST for `source` (the id in the path, None for `/`)."""
         peer = self._peers.resolve(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
         try:
             credential, registered = self._admit(environ, source, peer)
-            body = self._body(environ)
-            entry = self._entry(environ, source, peer, credential, body)
-            self._submit(entry, self._settings.commit_timeout)
+            with contextlib.ExitStack() as memory:
+                body = self._body(environ, memory)
+                entry = self._entry(environ, source, peer, credential, body)
+                self._submit(entry, self._settings.commit_timeout)
         except RefusedError as refusal:
             return self._refused(refusal, source, peer)
         except JournalUnavailableError as error:
@@ -89,12 +126,14 @@ class Receiver:
     def _admit(self, environ: dict[str, Any], source: str | None, peer: str) -> tuple[str, SourceEntry | None]:
         """Return the credential's name and the registered source; raises RefusedError."""
         if self._allowed and not contains(self._allowed, peer):
-            self._refuse(environ, _DISCARD_STRANGER, 403, "network", "this network is not allowed to send events")
+            detail = "this network is not allowed to send events"
+            self._refuse_stranger(environ, peer, 403, "network", detail)
         verdict = self._authenticator.judge(environ.get("HTTP_AUTHORIZATION"))
         if not verdict.name:
             detail = f"{verdict.reason} credentials; set them in the subscription's HttpHeaders"
             challenge = {"WWW-Authenticate": CHALLENGE}
-            self._refuse(environ, _DISCARD_STRANGER, 401, f"credentials_{verdict.reason}", detail, challenge)
+            self._refuse_stranger(environ, peer, 401, f"credentials_{verdict.reason}", detail, challenge)
+        _welcome(environ)
         registered = self._registry.find(source, peer)
         if self._registry.problem:
             self._notices.warn("registry", self._registry.problem)
@@ -107,10 +146,17 @@ class Receiver:
             )
         return verdict.name, registered
 
-    def _body(self, environ: dict[str, Any]) -> bytes:
+    def _body(self, environ: dict[str, Any], memory: contextlib.ExitStack) -> bytes:
         limit, seconds = self._settings.quarantine_max_body, self._settings.body_timeout
+        patience = self._settings.commit_timeout
         try:
-            return read_body(environ, limit, seconds)
+            return read_body(
+                environ, limit, seconds, lambda size: memory.enter_context(self._memory.share(size, patience))
+            )
+        except NoRoomError:
+            detail = "too many large bodies at once (ingest.body_memory); send it again"
+            retry = {"Retry-After": str(self._settings.retry_after)}
+            self._refuse(environ, limit, 503, "memory", detail, retry)
         except TooLargeError:
             detail = f"the body is larger than {limit} bytes (ingest.quarantine_max_body)"
             self._refuse(environ, limit * _DISCARD_FACTOR, 413, "too_large", detail)
@@ -142,6 +188,18 @@ class Receiver:
             reason=reason,
             body=body,
         )
+
+    def _refuse_stranger(
+        self, environ: dict[str, Any], peer: str, status: int, reason: str, detail: str,
+        headers: dict[str, str] | None = None,
+    ) -> NoReturn:  # fmt: skip
+        """Refuse who showed no right credentials; too often is 429, and the end of the connection."""
+        if self._admission.is_flooding(peer):
+            close_after_answer(environ)
+            wait = {"Retry-After": str(self._admission.wait_seconds())}
+            raise RefusedError(429, "rate", f"refused too often within a minute, lately: {detail}", wait)
+        self._admission.refused(peer)
+        self._refuse(environ, _DISCARD_STRANGER, status, reason, detail, headers)
 
     def _refuse(
         self, environ: dict[str, Any], discard: int, status: int, reason: str, detail: str,
@@ -205,6 +263,13 @@ def create_app(receiver: Receiver) -> Flask:
         return _answer(500, {"status": "error"})
 
     return app
+
+
+def _welcome(environ: dict[str, Any]) -> None:
+    # Set by our worker: from here on the connection isn't a stranger's.
+    welcome = getattr(environ["wsgi.input"], "welcome", None)
+    if welcome is not None:
+        welcome()
 
 
 def _not_found() -> Response:

@@ -16,6 +16,11 @@ CUT_SHORT = Counter(
     "event_listener_ingest_cut_short_total", "Bodies that ended early or came too slowly; dropped, never stored."
 )
 UNAVAILABLE = Counter("event_listener_ingest_unavailable_total", "Requests answered 503: the journal failed.")
+TURNED_AWAY = Counter(
+    "event_listener_ingest_turned_away_total",
+    "Connections closed at once, by what their address had too many of (connections, refusals) without credentials.",
+    ["reason"],
+)
 TLS_FAILURES = Counter("event_listener_ingest_tls_failures_total", "TLS handshakes that failed or took too long.")
 COMMIT_SECONDS = Histogram(
     "event_listener_ingest_commit_seconds",

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import struct
 from contextlib import closing
 from functools import partial
 from typing import Any, cast
 
+import gevent
 from gevent import ssl
+from gevent.local import local
 from gevent.server import StreamServer
 from gunicorn import util
 from gunicorn.workers.base_async import AsyncWorker
@@ -20,11 +24,18 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from event_listener import ingest_metrics as metrics
 from event_listener.addresses import canonical_address
+from event_listener.admission import Visit
+from event_listener.ingest import Receiver
 from event_listener.notices import Notices
+from event_listener.settings import Ingest
 
 logger = logging.getLogger(__name__)
 # Before the first fork, so that the workers share it.
 notices = Notices(logger)
+# The visit that this greenlet serves.
+_here = local()
+# Close at once, without a state that the kernel keeps for a minute.
+_RESET = struct.pack("ii", 1, 0)
 
 _STATUS = {
     "LimitRequestLine": (414, "URI Too Long"),
@@ -69,16 +80,37 @@ class IngestWorker(GeventWorker):
             logger.warning("the master process is gone; worker %s ends", os.getpid())
             self.alive = False
 
+    @property
+    def _receiver(self) -> Receiver:
+        return cast("Receiver", cast("Any", self.app).receiver)
+
+    @property
+    def _settings(self) -> Ingest:
+        return cast("Ingest", cast("Any", self.app).settings.ingest)
+
     def _enter(self, listener: Any, context: ssl.SSLContext | None, client: Any, address: Any) -> None:
+        visit = self._receiver.enter(_remote(address))
+        if visit is None:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            client.close()
+            return
+        _here.visit = visit
+        try:
+            self._serve(listener, context, client, address)
+        finally:
+            visit.leave()
+
+    def _serve(self, listener: Any, context: ssl.SSLContext | None, client: Any, address: Any) -> None:
         if context is None:
             self.handle(listener, client, address)
             return
-        client.settimeout(cast("Any", self.app).settings.ingest.tls.handshake_timeout)
+        client.settimeout(self._settings.tls.handshake_timeout)
         try:
             wrapped = context.wrap_socket(client, server_side=True)
         except OSError as error:  # ssl.SSLError, time-outs and resets
             metrics.TLS_FAILURES.inc()
-            peer = canonical_address(str(address[0])) if address else "unix"
+            self._receiver.misbehaved(_remote(address))
+            peer = canonical_address(_remote(address)) or "unix"
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             notices.warn(f"tls {peer} {reason}", f"TLS handshake with {peer} failed: {reason}")
             return
@@ -90,9 +122,17 @@ class IngestWorker(GeventWorker):
         client.settimeout(self.cfg.keepalive + 5)
         AsyncWorker.handle(self, listener, client, addr or ("", 0))
 
+    def timeout_ctx(self) -> Any:
+        """Return the limit of waiting for a request's head: shorter for strangers."""
+        visit: Visit = _here.visit
+        seconds = min(self.cfg.keepalive, self._settings.head_timeout) if visit.stranger else self.cfg.keepalive
+        # False: the block ends silently, and the connection with it.
+        return gevent.Timeout(seconds, cast("Any", False))
+
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
         """Serve one request; lets the application end the connection (see body.py)."""
         req.body.force_close = req.force_close
+        req.body.welcome = _here.visit.welcome
         try:
             return bool(super().handle_request(listener_name, req, sock, addr))
         except TimeoutError as error:
@@ -107,11 +147,12 @@ class IngestWorker(GeventWorker):
         exc: BaseException,
     ) -> None:
         """Answer what isn't HTTP. gunicorn would log the offending header line, which may hold a password."""
-        peer = canonical_address(str(addr[0])) if addr and addr[0] else "unix"
+        peer = canonical_address(_remote(addr)) or "unix"
         kind = type(exc).__name__
         if type(exc).__module__.startswith("gunicorn.http"):
             status, reason = _STATUS.get(kind, (400, "Bad Request"))
             metrics.REFUSED.labels("not_http").inc()
+            self._receiver.misbehaved(_remote(addr))
             notices.warn(f"http {peer}", f"refused {status} {peer}: not a valid HTTP request ({kind})")
         elif isinstance(exc, OSError):
             logger.debug("a connection broke: %s", kind)
@@ -123,3 +164,8 @@ class IngestWorker(GeventWorker):
             util.write_error(client, status, reason, "")
         except OSError:
             logger.debug("the client is gone before its answer")
+
+
+def _remote(address: Any) -> str:
+    """Return the peer's address as the kernel says it; "" for a Unix socket."""
+    return str(address[0]) if address else ""

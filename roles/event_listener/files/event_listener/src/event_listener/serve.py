@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +69,8 @@ def _common() -> Options:
         # Nobody may set the scheme, the script name or the peer by a header; trusted_proxies is ours.
         "forwarded_allow_ips": "",
         "limit_request_line": 4094,
-        "limit_request_fields": 64,
+        # Together these bound what a stranger may make us hold: 256 KiB per connection.
+        "limit_request_fields": 32,
         # OpenBMC allows 8,096 bytes of HttpHeaders.
         "limit_request_field_size": 8190,
         "graceful_timeout": 10,
@@ -135,9 +137,10 @@ class IngestServer(_Server):
 
         commit = GroupCommit(Journal(self.settings.state_dir, create=False).append, observe_commit, _end_process)
         authenticator = Authenticator(self._credentials)
-        return create_app(
-            Receiver(self.settings, authenticator, commit.submit, notices, stored=console_from_environment())
+        self.receiver = Receiver(
+            self.settings, authenticator, commit.submit, notices, stored=console_from_environment()
         )
+        return create_app(self.receiver)
 
 
 def _post_fork(_server: Any, worker: Any) -> None:
@@ -155,9 +158,16 @@ def _end_process(error: Exception) -> None:
     os._exit(Arbiter.WORKER_BOOT_ERROR)
 
 
+def _allow_connections() -> None:
+    """Take all open files that we may have: most systems begin with 1,024, less than `max_connections`."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve_ingest(settings: Settings, path: str, binds: Options | None = None) -> None:
     """Serve until a signal. Raises BindError, SecretError, TlsError or OSError before it serves."""
     prepare_state(settings)
+    _allow_connections()
     metrics.enable_multiprocess(settings.state_dir)
     if not settings.ingest.plain_http:
         tls.server_context(settings.ingest.tls)

@@ -137,7 +137,18 @@ class Ingest(Section, frozen=True):
     keepalive: Annotated[
         int, Meta(ge=1, le=3600, description="Seconds an idle connection is kept, and a request's head may take.")
     ] = 75
+    head_timeout: Annotated[
+        int, Meta(ge=1, le=600, description="Seconds the first request of a connection may take to name itself.")
+    ] = 20
     body_timeout: Annotated[int, Meta(ge=1, le=600, description="Seconds a request's body may take.")] = 30
+    body_memory: Annotated[
+        int,
+        Meta(
+            ge=1048576,
+            description="Bytes of bodies that a worker holds at once. A body above 64 KiB waits for its share, and is "
+            "answered 503 with Retry-After when there is none within `commit_timeout`.",
+        ),
+    ] = 67108864
     commit_timeout: Annotated[
         int, Meta(ge=1, le=25, description="Seconds to wait for the disk before the answer is 503 with Retry-After.")
     ] = 5
@@ -145,6 +156,23 @@ class Ingest(Section, frozen=True):
     max_connections: Annotated[
         int, Meta(ge=16, description="Connections a worker holds at once; more wait in the kernel's queue.")
     ] = 4000
+    stranger_connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Connections that one address may have in a worker before it showed right credentials; more "
+            "are closed. Addresses that are registered, or showed them within the hour, may have half of "
+            "`max_connections`; connections that showed them aren't counted.",
+        ),
+    ] = 128
+    stranger_refusals: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Refusals that one address gets from a worker in a minute; then 429, and new connections of an "
+            "unknown address are closed until the minute is over. Right credentials are always taken.",
+        ),
+    ] = 300
 
 
 class ApiToken(Section, frozen=True):
