@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-quick lint bench docs clean
+.PHONY: help setup setup-test demo test test-quick test-hosts lint bench docs clean
 
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
@@ -25,6 +25,9 @@ test: setup-test  ## Everything: lint, unit and integration tests
 
 test-quick: setup-test  ## Unit tests and ruff: under two minutes
 	@tests/tools/run-tests quick
+
+test-hosts: setup-test  ## The tests on booted Debian hosts alone (root; docs/contributing-hosts.md)
+	@$(BIN)/pytest -q tests/integration/hosts
 
 lint: setup-test  ## ruff, mypy, import-linter, yamllint, ansible-lint, ansible-test sanity, galaxy-importer
 	@tests/tools/lint

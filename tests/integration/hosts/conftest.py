@@ -8,6 +8,8 @@ import pytest
 from tests.integration.hosts.deployment import Deployment, download_wheels, install_collection
 from tests.integration.hosts.estate import RELEASES, Estate, EstateUnavailable
 
+JOURNAL = "journalctl --no-pager --lines=60 --unit='event-listener*'"
+
 
 @pytest.fixture(scope="session")
 def progress(pytestconfig):
@@ -44,7 +46,7 @@ def pytest_runtest_makereport(item):
     estate = item.funcargs.get("estate") if hasattr(item, "funcargs") else None
     if report.failed and estate is not None:
         for host in estate.hosts:
-            log = host.ssh("journalctl --no-pager --lines=80", root=True, check=False) if host.running else host.console
+            log = host.ssh(JOURNAL, root=True, check=False) if host.running else host.console
             report.sections.append((f"Journal of {host.name}", log))
     return report
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -24,14 +25,18 @@ TOKEN = "estate-test-token-0123456789"
 
 def install_collection(directory: Path) -> Path:
     """Build the collection and install it as a user does; returns the collections path."""
-    _galaxy("build", "--output-path", directory, ROOT)
+    _galaxy(directory, "build", ROOT)
     (tarball,) = directory.glob("redfleet-events-*.tar.gz")
-    _galaxy("install", "--offline", "--collections-path", directory / "collections", tarball)
+    _galaxy(directory, "install", "--offline", "--collections-path", directory / "collections", tarball)
     return directory / "collections"
 
 
-def _galaxy(*command: str | Path) -> None:
-    done = subprocess.run([BIN / "ansible-galaxy", "collection", *command], capture_output=True, text=True)
+def _galaxy(directory: Path, *command: str | Path) -> None:
+    done = subprocess.run(
+        [BIN / "ansible-galaxy", "collection", *command], capture_output=True, text=True,
+        # Away from the clone's ansible.cfg: where the collection is in reach already, nothing is installed.
+        cwd=directory, env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(directory / "collections")},
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -54,6 +54,8 @@ class Deployed:
 def deployed(deployment, progress) -> Deployed:
     """Check mode, first run, second run, check mode again: each once per host."""
     host = deployment.estate.hosts[0]
+    if host.succeeds("test -e /opt/event-listener"):  # other tests used this host before
+        deployment.good("listener", event_listener_state="absent", event_listener_purge=True)
     before = disk(host)
     preview = deployment.play("listener", "--check")
     after_preview = disk(host)
@@ -258,6 +260,27 @@ def test_listener_comes_back_with_its_host(deployed, method):
         assert post(host.address, f"after-{method}") == 200
     wanted = markers | {f"after-{method}"}
     assert stored(host, wanted) == wanted
+
+
+def test_port_stays_open_while_ingest_cannot_start(deployed):
+    """However long ingest can't start, the port stays open, and when it can again, who waited is served."""
+    host, estate = deployed.host, deployed.deployment.estate
+    python = "/opt/event-listener/current/venv/bin/event-listener"
+    host.ssh(f"mv {python} {python}.away; systemctl kill -s KILL event-listener-ingest.service", root=True)
+    answers = []
+
+    def bmc() -> None:
+        with estate.network():
+            answers.append(post(host.address, "patient"))
+
+    waiting = threading.Thread(target=bmc)
+    waiting.start()
+    time.sleep(8)  # five failures within ten seconds make systemd give up, unless told otherwise
+    assert answers == []
+    assert host.ssh("systemctl is-active event-listener-ingest.socket").strip() == "active"
+    host.ssh(f"mv {python}.away {python}", root=True)
+    waiting.join()
+    assert answers == [200]
 
 
 def test_wrong_settings_are_refused_before_anything_changes(deployed):

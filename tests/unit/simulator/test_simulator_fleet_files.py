@@ -48,8 +48,9 @@ def test_a_wrong_mix_is_refused(text):
 def test_names_and_addresses():
     assert [bmc_name(0, 24), bmc_name(9999, 10000)] == ["bmc001", "bmc10000"]
     assert [bmc_address("127.20.0.0/16", index) for index in (0, 255)] == ["127.20.0.1", "127.20.1.0"]
-    with pytest.raises(ValueError, match="loopback"):
-        bmc_address("10.0.0.0/8", 0)
+    assert bmc_address("10.79.128.0/17", 0) == "10.79.128.1"
+    with pytest.raises(ValueError, match="public"):
+        bmc_address("8.8.8.0/24", 0)
     with pytest.raises(ValueError, match="no room"):
         bmc_address("127.20.0.0/30", 2)
 

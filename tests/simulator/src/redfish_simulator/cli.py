@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--count", type=int, help="number of BMCs (the sum of --mix, else 24)")
     add("--mix", type=parse_mix, help="personalities and their numbers: openbmc=8,idrac9=4")
-    add("--network", default=Options.network, help="loopback network, one address per BMC (%(default)s)")
+    add("--network", default=Options.network, help="loopback or private network, one address per BMC (%(default)s)")
     add("--port", type=int, default=Options.port, help="port of all BMCs, 0 finds a free one (%(default)s)")
     add("--control", default="127.0.0.1:0", help="address of the control API (%(default)s: a free port)")
     add("--state", type=Path, help="write addresses, credentials and fingerprints here, as JSON, once all listens")

@@ -44,10 +44,13 @@ def bmc_name(index: int, count: int) -> str:
 
 
 def bmc_address(network: str, index: int) -> str:
-    """The loopback address of a BMC; the network's own address is left out. Raises ValueError where it is full."""
+    """The address of a BMC; the network's own address is left out. Raises ValueError where it is full or public.
+
+    Other private networks than loopback work where the kernel takes their addresses for local, as in a namespace.
+    """
     net = ipaddress.ip_network(network)
-    if not net.is_loopback:
-        raise ValueError(f"The network {network} is not in 127.0.0.0/8; a simulated fleet lives on loopback addresses.")
+    if not net.is_private:
+        raise ValueError(f"The network {network} is public; a simulated fleet lives on loopback or private addresses.")
     if index + 2 >= net.num_addresses:
         raise ValueError(f"The network {network} has no room for {index + 1} BMCs; give a larger one by --network.")
     return str(net.network_address + index + 1)
