@@ -52,7 +52,5 @@ def test_decisions_are_numbered_once():
 
 @pytest.mark.parametrize("playbook", sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml")))
 def test_a_playbook_is_documented(playbook: str):
-    """Every playbook that a user can name has a heading."""
-    if playbook in ("judge", "preflight"):
-        pytest.fail(f"{playbook} is a part of others: it belongs into playbooks/tasks")
-    assert re.search(rf"^#+ .*\b{playbook}\b", PAGES, re.MULTILINE)
+    """Every playbook that a user can name is in the table of playbooks."""
+    assert re.search(rf"^\| `{playbook}` \|", PAGES, re.MULTILINE), f"no table of docs/playbooks.md has {playbook}"
