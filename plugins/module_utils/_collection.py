@@ -35,16 +35,20 @@ def members_of(client: RedfishClient, uri: str) -> list[Resource]:
     entries: list[Resource] = []
     page: str | None = None
     for _page in range(MAX_PAGES):
-        body = client.get(page) if page else _first_page(client, uri)
-        entries.extend(_listed(client, uri, body))
+        body = client.get(page) if page else first_page(client, uri)
+        entries.extend(listed(client, uri, body))
         page = body.get("Members@odata.nextLink") or body.get("@odata.nextLink")
         if not page:
             _check_count(client, uri, body, len(entries))
-            return [_member(client, entry) for entry in entries]
+            return [member_of(client, entry) for entry in entries]
     raise UnknownStateError(f"{client.base}{uri} has more than {MAX_PAGES} pages.", INCOMPLETE)
 
 
-def _first_page(client: RedfishClient, uri: str) -> Resource:
+def first_page(client: RedfishClient, uri: str) -> Resource:
+    """The collection, expanded where the service offers it.
+
+    :raises RedfishError: when it cannot be read.
+    """
     query = _expand_query(client.root)
     if query:
         answer = client.ask("GET", f"{uri}?{query}")
@@ -67,7 +71,11 @@ def _expand_query(root: Resource) -> str | None:
     return f"$expand=*{levels}" if expand.get("ExpandAll") else None
 
 
-def _listed(client: RedfishClient, uri: str, body: Resource) -> list[Resource]:
+def listed(client: RedfishClient, uri: str, body: Resource) -> list[Resource]:
+    """The members on one page, as links or expanded.
+
+    :raises UnknownStateError: when there is no such list.
+    """
     members = body.get("Members")
     if members is None and isinstance(body.get("Links"), dict):
         members = body["Links"].get("Members")  # DMTF Redfish-Interface-Emulator
@@ -82,8 +90,11 @@ def _check_count(client: RedfishClient, uri: str, body: Resource, read: int) -> 
         raise UnknownStateError(f"{client.base}{uri} counts {count} members but lists {read}.", INCOMPLETE)
 
 
-def _member(client: RedfishClient, entry: Resource) -> Resource:
-    """An expanded entry as it is, a link followed."""
+def member_of(client: RedfishClient, entry: Resource) -> Resource:
+    """An expanded entry as it is, a link followed.
+
+    :raises RedfishError: when it cannot be read; a bad member makes the list unknown.
+    """
     if any("@" not in key for key in entry):
         return entry
     try:

@@ -45,6 +45,10 @@ class Listener:
         """Change. Raises ListenerError."""
         return self._request("PATCH", path, json.dumps(document))
 
+    def post(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Add. Raises ListenerError."""
+        return self._request("POST", path, json.dumps(document))
+
     def _request(self, method: str, path: str, data: str | None = None) -> dict[str, Any]:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._params["token"]:

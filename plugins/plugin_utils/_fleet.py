@@ -235,3 +235,28 @@ def merge_pins(known, found, failures=None, replace=False):
 
 def _plain(fingerprint):
     return str(fingerprint).lower().replace(":", "").removeprefix("sha256")
+
+
+def log_sources(results):
+    """Return what the listener is to look for: results is {host: log_entries_info result}."""
+    return [
+        {"source": host, "entries": result["entries"]}
+        for host, result in results.items()
+        if result and not result.get("failed") and result.get("entries")
+    ]
+
+
+def backfilled(results, outcome):
+    """Return the report of a backfill; outcome is listener_backfill's result."""
+    found = {item["source"]: item for item in (outcome or {}).get("sources", [])}
+    rows = []
+    for host, result in results.items():
+        name, detail = verdict(result)
+        if name == "ok":
+            numbers = found.get(host) or {"entries": 0, "added": 0}
+            name = "changed" if numbers["added"] else "ok"
+            detail = f"{numbers['added']} of {numbers['entries']} entries were missing"
+            unread = result.get("unread") or {}
+            detail += f"; not read: {', '.join(unread)}" if unread else ""
+        rows.append({"host": host, "verdict": name, "detail": detail})
+    return report(rows)

@@ -126,8 +126,8 @@ def test_what_happens_is_in_the_log(desk):
     assert catalogue.emit(bmc.bmc, "Alert", 5, 2, random.Random(1)) == 0
     path = "/redfish/v1/Managers/iDRAC.Embedded.1/LogServices/Lclog/Entries"
     entries = bmc("GET", path).body
-    assert [entry["Id"] for entry in entries["Members"]] == ["1", "2", "3", "4", "5"]
-    assert bmc("GET", path, query={"$skip": "3", "$top": "1"}).body["Members"][0]["Id"] == "4"
+    assert [entry["Id"] for entry in entries["Members"]] == ["5", "4", "3", "2", "1"]
+    assert bmc("GET", path, query={"$skip": "3", "$top": "1"}).body["Members"][0]["Id"] == "2"
     assert bmc("GET", f"{path}/2").body["MessageId"].startswith("IDRAC.2.9.")
 
 

@@ -46,10 +46,6 @@ class EventLog:
         """All entries, oldest first."""
         return list(self._entries)
 
-    def get(self, entry_id: str) -> Json | None:
-        """The entry with this id."""
-        return next((entry for entry in self._entries if entry["Id"] == entry_id), None)
-
     def clear(self) -> None:
         """LogService.ClearLog."""
         self._entries.clear()

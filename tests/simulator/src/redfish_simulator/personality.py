@@ -52,6 +52,17 @@ class ServiceTraits:
     chassis_id: str = "1"
     log_owner: Literal["Systems", "Managers"] = "Managers"
     log_id: str = "EventLog"
+    log_order: Literal["oldest", "newest"] = "oldest"
+    """Which entry comes first."""
+    log_page: int = 100
+    """Entries per page, however many $top asks for."""
+    log_members: Literal["expanded", "links"] = "expanded"
+    log_arguments: bool = True
+    """Whether entries have MessageArgs."""
+    log_copy: str = ""
+    """Id of a second log that notes the same, in entries of its own."""
+    other_logs: tuple[str, ...] = ()
+    """Logs that never hold an entry."""
     subscriptions_path: str = "Subscriptions"
     trailing_slash: bool = False
     expand: Literal["supported", "ignored", "refused"] = "supported"

@@ -29,6 +29,7 @@ ILO5 = Personality(
     service=ServiceTraits(
         log_owner="Systems",
         log_id="IML",
+        log_members="links",  # iLO 5 lists entries as links unless asked to expand
         trailing_slash=True,
         max_sessions=16,
         etag="weak",

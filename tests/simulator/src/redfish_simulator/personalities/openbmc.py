@@ -25,6 +25,7 @@ OPENBMC = Personality(
         manager_id="bmc",
         chassis_id="chassis",
         log_owner="Systems",
+        other_logs=("HostLogger", "Dump"),
         expand="refused",  # insecure-enable-redfish-query is off by default: 501
         max_sessions=64,
         error_style="annotation",  # error_messages.cpp: beside the property, without an error object

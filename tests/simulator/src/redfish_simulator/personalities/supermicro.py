@@ -24,6 +24,7 @@ SUPERMICRO = Personality(
     redfish_version="1.11.0",
     service=ServiceTraits(
         log_id="Log1",
+        log_arguments=False,
         expand="ignored",
         max_sessions=8,
         session_timeout=300.0,

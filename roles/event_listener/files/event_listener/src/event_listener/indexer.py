@@ -6,9 +6,14 @@ The cursor is committed with the rows, so a crash anywhere in between repeats at
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
+import msgspec
+
+from event_listener.event import Origin
+from event_listener.gaps import missing, seen
 from event_listener.journal import STATUS_OK, Entry, JournalReader
 from event_listener.normalise.redfish import normalise
 from event_listener.registry import Directory, Source
@@ -18,6 +23,9 @@ from event_listener.store import Arrival, Store
 logger = logging.getLogger(__name__)
 
 _BODY_BYTES = 32 << 20  # a batch of large bodies is cut here, so that memory stays bounded
+
+# Begins the credential of what the management API put into the journal; such entries have no peer, every POST has one.
+BACKFILL = Origin.BACKFILL.value
 
 
 def journal_cursor(journal_id: str) -> str:
@@ -55,7 +63,8 @@ class Indexer:
         done = self._store.cursors.get(cursor) or 0
         entries = self._read(done)
         if entries:
-            arrivals = [self._arrival(journal_id, seq, entry) for seq, entry in entries]
+            found = [self._arrival(journal_id, seq, entry) for seq, entry in entries]
+            arrivals = [arrival for arrival in map(self._lacking, found) if arrival is not None]
             done = entries[-1][0]
             written = self._store.log.write(arrivals, cursor, done)
             if written.quarantined:
@@ -73,9 +82,21 @@ class Indexer:
         size = 0
         for index, (_seq, entry) in enumerate(entries):
             size += len(entry.body)
-            if size > _BODY_BYTES:
+            if size > _BODY_BYTES or (is_backfill(entry) and index == 0):
                 return entries[: index + 1]
+            if is_backfill(entry):
+                return entries[:index]  # it is compared with the event log, so what came before has to be there
         return entries
+
+    def _lacking(self, arrival: Arrival) -> Arrival | None:
+        """A backfill without what has arrived since it was asked for; None where nothing is left."""
+        if arrival.origin is not Origin.BACKFILL:
+            return arrival
+        tolerance = json.loads(arrival.body)["Oem"]["redfleet"]["tolerance"]
+        known = self._store.queries.seen(arrival.source)
+        positions = missing([seen(record) for record in arrival.records], known, int(tolerance * 1e9))
+        records = tuple(arrival.records[position] for position in positions)
+        return msgspec.structs.replace(arrival, records=records) if records else None
 
     def _arrival(self, journal_id: str, seq: int, entry: Entry) -> Arrival:
         identity = self._directory.identify(entry.source, entry.peer)
@@ -85,11 +106,12 @@ class Indexer:
             journal_seq=seq,
             received_ns=entry.received_ns,
             source=identity.source,
-            address=identity.address,
+            address=identity.address or identity.source,  # a backfill has no peer
             peer=entry.peer,
             credential=entry.credential,
             content_type=entry.content_type,
             body=entry.body,
+            origin=Origin.BACKFILL if is_backfill(entry) else Origin.LIVE,
             records=found.records if found else (),
             problem=found.problem if found else entry.reason or "malformed",
         )
@@ -97,6 +119,11 @@ class Indexer:
     def close(self) -> None:
         """Release the journal."""
         self._reader.close()
+
+
+def is_backfill(entry: Entry) -> bool:
+    """Whether an entry was made by :mod:`event_listener.backfill`."""
+    return not entry.peer and entry.credential.startswith(f"{BACKFILL}:")
 
 
 def _entry_of(source: Source) -> SourceEntry:

@@ -10,6 +10,8 @@ import logging
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from event_listener.backfill import BackfillError
+from event_listener.journal import JournalUnavailableError
 from event_listener.parameters import ParameterError
 from event_listener.registry import InvalidSourceError
 from event_listener.store import StoreUnavailableError
@@ -39,10 +41,12 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(ParameterError)
     @app.errorhandler(InvalidSourceError)
+    @app.errorhandler(BackfillError)
     def _request(error: ValueError) -> Response:
         return problem(400, str(error))
 
     @app.errorhandler(StoreUnavailableError)
-    def _store(error: StoreUnavailableError) -> Response:
+    @app.errorhandler(JournalUnavailableError)
+    def _store(error: Exception) -> Response:
         logger.error("%s", error)
         return problem(503, str(error), {"Retry-After": RETRY_AFTER})

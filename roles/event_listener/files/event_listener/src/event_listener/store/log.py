@@ -60,7 +60,9 @@ class EventLog:
             bad = [arrival for arrival in fresh if arrival.problem]
             events = insert_good(connection, good)
             _insert_bad(connection, bad)
-            self._backend.upsert(connection, schema.activity, _activity(fresh), ("payloads", "events", "quarantined"))
+            # Only what a source sends itself says that it is alive.
+            live = [arrival for arrival in fresh if arrival.origin is Origin.LIVE]
+            self._backend.upsert(connection, schema.activity, _activity(live), ("payloads", "events", "quarantined"))
             set_position(self._backend, connection, cursor, max(done, through))
         return Written(len(good), events, len(bad))
 

@@ -9,10 +9,12 @@ import msgspec
 from sqlalchemy import ColumnElement, func, select
 
 from event_listener.event import Event, Payload
+from event_listener.gaps import Seen, seen
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
 
 MAX_LIMIT = 1000
+SEEN_LIMIT = 20_000
 SETS = ("source", "category", "type", "level", "origin", "id", "resource_type", "resource_id", "start_id")
 
 
@@ -86,6 +88,14 @@ class Queries:
         with self._backend.read() as connection:
             row = connection.execute(select(table).where(table.c.id == event_id)).one_or_none()
         return rows.event_of(row) if row is not None else None
+
+    def seen(self, source: str, limit: int = SEEN_LIMIT) -> list[Seen]:
+        """What is known of a source, for the search for gaps: its newest events."""
+        table = schema.event
+        statement = select(table).where(table.c.source == source).order_by(table.c.seq.desc()).limit(limit)
+        with self._backend.read() as connection:
+            found = map(rows.event_of, connection.execute(statement))
+            return [seen(event, event.received_ns) for event in found]
 
     def payload(self, payload_id: int) -> Payload | None:
         """A POST as it arrived."""
