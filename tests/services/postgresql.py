@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
+
+import psycopg
 
 from tests.services.service import Service, ServiceError, free_address, program
 
@@ -24,6 +27,7 @@ class PostgreSQL(Service):
 
     def __init__(self, *, durable: bool = False, settings: dict[str, str] | None = None) -> None:
         super().__init__()
+        self._numbers = itertools.count(1)
         self.address = free_address()
         self._settings = {
             "listen_addresses": self.address.host,
@@ -68,3 +72,18 @@ class PostgreSQL(Service):
     def url(self, address: object = None, database: str = "postgres") -> str:
         """``postgresql://user:password@host:port/database``, of a fault proxy's address if one is given."""
         return f"postgresql://{self.username}:{self.password}@{address or self.address}/{database}"
+
+    def new_database(self) -> str:
+        """Make an empty database of its own for a test; returns its name, for ``url(database=...)``."""
+        name = f"test{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return name
+
+    def without_password(self, database: str = "postgres", address: object = None) -> str:
+        """The URL as `event_log.url` takes it; the password is ``password``."""
+        return self.url(address, database).replace(f":{self.password}@", "@")
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run one statement, outside of a transaction."""
+        with psycopg.connect(self.url(database=database), autocommit=True) as connection:
+            connection.execute(statement)

@@ -40,6 +40,9 @@ ROOT = Path(__file__).parents[3]
             "ingest: {allowed_networks: [lan]}",
             "ingest.allowed_networks: 'lan' does not appear to be an IPv4 or IPv6 network",
         ),
+        ("event_log: {url: 'mysql://db/events'}", "/x.yml: event_log: the URL begins with postgresql://"),
+        ("event_log: {url: 'postgresql://a:b@db/events'}", "event_log: a password is never written into the URL"),
+        ("event_log: {url: 'postgresql://db/events?password=b'}", "a password is never written into the URL"),
         ("manage: {tokens: [{name: a, token: {env: A}}, {name: a, token: {env: B}}]}", "the name a is given twice"),
     ],
 )

@@ -12,15 +12,23 @@ from event_listener.event import Category, Level, Origin, Record
 from event_listener.normalise.redfish import normalise
 from event_listener.store import Arrival, FencedError, Query, Store, StoreUnavailableError, migrations, schema
 from event_listener.store.backend import SQLiteBackend
+from event_listener.store.postgresql import PostgreSQLBackend
+
+from tests.services.fixtures import postgresql
+
+__all__ = ["postgresql"]  # a fixture
 
 JOURNAL = "0123456789ab"
 CURSOR = f"journal:{JOURNAL}"
-BACKENDS = {"sqlite": lambda directory: SQLiteBackend(directory / "log" / "events.db")}
 
 
-@pytest.fixture(params=sorted(BACKENDS))
+@pytest.fixture(params=["postgresql", "sqlite"])
 def backend(request, tmp_path):
-    backend = BACKENDS[request.param](tmp_path)
+    if request.param == "sqlite":
+        backend = SQLiteBackend(tmp_path / "log" / "events.db")
+    else:
+        server = request.getfixturevalue("postgresql")
+        backend = PostgreSQLBackend(server.without_password(server.new_database()), server.password)
     yield backend
     backend.close()
 
@@ -333,14 +341,13 @@ def test_a_newer_schema_is_refused(backend):
         Store(backend)
 
 
-@pytest.mark.usefixtures("store")
-def test_sqlite_is_durable(backend):
+def test_sqlite_is_durable(tmp_path):
     """Entries are deleted from the journal after this commit, so it has to be synced."""
-    if backend.name != "sqlite":
-        pytest.skip("about SQLite's settings")
+    backend = SQLiteBackend(tmp_path / "log" / "events.db")
     with backend.read() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    backend.close()
 
 
 def test_a_broken_file_says_so(tmp_path):

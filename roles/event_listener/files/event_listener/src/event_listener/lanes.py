@@ -151,8 +151,7 @@ def admit(sink: Sink, store: Store) -> int:
     name = cursor_name(sink.name)
     position = store.cursors.get(name)
     if position is None:
-        position = store.log.payload_head() if sink.unit == "payload" else store.log.head()
-        store.cursors.advance(name, position)
+        position = store.cursors.begin(name, store.log.payload_head() if sink.unit == "payload" else store.log.head())
     return position
 
 

@@ -23,6 +23,7 @@ from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.lanes import Lane, Wake, admit, lane_for
 from event_listener.settings import Settings
 from event_listener.sinks import configured
+from event_listener.sinks.base import LocalSink
 from event_listener.store import Store, StoreUnavailableError, open_store
 from event_listener.store.migrations import NewerSchemaError
 
@@ -47,8 +48,9 @@ def main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
     try:
-        with _only_one(Path(settings.state_dir) / "run" / "relay.lock", stop), open_store(settings.state_dir) as store:
-            run(settings, store, stop)
+        with _only_one(Path(settings.state_dir) / "run" / "relay.lock", stop), _opened(settings, stop) as store:
+            if store is not None:
+                run(settings, store, stop)
     except (StoreUnavailableError, NewerSchemaError, JournalBrokenError, OSError) as error:
         logger.critical("%s", error)
         raise SystemExit(1) from error
@@ -73,11 +75,33 @@ def _only_one(path: Path, stop: threading.Event) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def _opened(settings: Settings, stop: threading.Event) -> Iterator[Store | None]:
+    """The event log. A server that is down is waited for, until told to stop (None); a file opens or never will."""
+    attempt = 0
+    while True:
+        try:
+            store = open_store(settings.state_dir, settings.event_log)
+            break
+        except StoreUnavailableError as error:
+            if not settings.event_log.url:
+                raise
+            attempt += 1
+            if attempt == 1:
+                logger.error("waiting, what arrives stays in the journal: %s", error)  # noqa: TRY400 - no trace
+            if stop.wait(backoff.delay(attempt, random.random(), longest=5.0)):  # noqa: S311 - jitter, no secret
+                yield None
+                return
+    with store:
+        yield store
+
+
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     """Index and feed until ``stop`` is set. Raises JournalBrokenError."""
     wake = Wake()
     holder = f"{socket.gethostname()}:{os.getpid()}"
     sinks = configured(settings)
+    store.cursors.keep_here(sink.name for sink in sinks if isinstance(sink, LocalSink))
     store.cursors.forget_lanes({sink.name for sink in sinks})
     for sink in sinks:
         # Before the indexer runs: a new sink begins at the head as of now, and misses nothing from here on.

@@ -8,6 +8,7 @@ The file is YAML; `config_file.load()` turns it into `Settings` and explains wha
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta, field
@@ -211,6 +212,33 @@ class Relay(Section, frozen=True):
     ] = 1000
 
 
+class EventLogSettings(Section, frozen=True):
+    """The database of the event log: SQLite in `state_dir`, or a PostgreSQL that several listeners share."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="`postgresql://user@host/database?sslmode=verify-full`, as libpq takes it, without a password. "
+            "Empty: SQLite. See postgresql.md."
+        ),
+    ] = ""
+    password: Annotated[Secret | None, Meta(description="Password of the user in `url`.")] = None
+
+    def __post_init__(self) -> None:
+        if not self.url:
+            return
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("postgresql", "postgres"):
+            msg = "the URL begins with postgresql://"
+            raise ValueError(msg)
+        if ":" in parts.netloc.rpartition("@")[0] or "password" in parse_qs(parts.query):
+            msg = "a password is never written into the URL; refer to it by event_log.password"
+            raise ValueError(msg)
+
+
 class FileSink(Section, frozen=True):
     """Files of this host, one per source, named `Events_<address>` and an ending."""
 
@@ -262,5 +290,8 @@ class Settings(Section, frozen=True):
     manage: Annotated[Manage, Meta(description="API, health and metrics.")] = field(default_factory=Manage)
     relay: Annotated[Relay, Meta(description="The process between the journal and the sinks.")] = field(
         default_factory=Relay
+    )
+    event_log: Annotated[EventLogSettings, Meta(description="The event log's database.")] = field(
+        default_factory=EventLogSettings
     )
     sinks: Annotated[Sinks, Meta(description="Where events go beside the event log.")] = field(default_factory=Sinks)

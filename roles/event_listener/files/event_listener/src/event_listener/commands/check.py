@@ -30,7 +30,27 @@ def check(config: str | None, syntax_only: bool) -> None:
     problems = [*_binds(settings), *([] if syntax_only else _references(settings))]
     if problems:
         _fail(path, problems)
+    if settings.event_log.url and not syntax_only:
+        _event_log(path, settings)
     click.echo(f"{path}: good")
+
+
+def _event_log(path: str, settings: Settings) -> None:
+    """Refuse a server that may lose what it confirmed. One that is down now is no mistake: events wait for it."""
+    from event_listener.store import StoreUnavailableError, shared_database  # noqa: PLC0415 - SQL, for this alone
+
+    try:
+        backend = shared_database(settings.event_log)
+    except StoreUnavailableError as error:
+        _fail(path, [str(error)])
+        return
+    try:
+        if unsafe := backend.unsafe():
+            _fail(path, [f"event_log: {problem}" for problem in unsafe])
+    except StoreUnavailableError as error:
+        click.echo(f"{path}: not checked: {error}. Events wait in the journal until it can be", err=True)
+    finally:
+        backend.close()
 
 
 def _fail(path: str, problems: list[str]) -> None:
@@ -69,6 +89,8 @@ def secrets_in(settings: Settings) -> Iterator[tuple[str, Secret]]:
         for name, secret in (("password", item.password), ("token", item.token)):
             if secret is not None:
                 yield f"ingest.credentials[{index}].{name}", secret
+    if settings.event_log.password is not None:
+        yield "event_log.password", settings.event_log.password
     for index, token in enumerate(settings.manage.tokens):
         yield f"manage.tokens[{index}].token", token.token
 

@@ -24,7 +24,7 @@ def opened(settings: Settings) -> Iterator[Store]:
     if not Path(settings.state_dir).is_dir():
         raise click.ClickException(f"there is no listener here: {settings.state_dir} doesn't exist; see --config")
     try:
-        with open_store(settings.state_dir) as store:
+        with open_store(settings.state_dir, settings.event_log) as store:
             yield store
     except (StoreUnavailableError, NewerSchemaError, ParameterError, InvalidSourceError, OSError) as error:
         raise click.ClickException(str(error)) from error

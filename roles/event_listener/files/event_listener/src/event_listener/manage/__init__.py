@@ -18,7 +18,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.strict_slashes = False
-    connection = Connection(settings.state_dir)
+    connection = Connection(settings)
     access = Access(tokens(settings.manage))
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))

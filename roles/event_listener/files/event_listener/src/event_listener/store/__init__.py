@@ -7,10 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from event_listener.journal import JournalBrokenError, JournalReader, JournalUnavailableError
+from event_listener.secrets import SecretError, read_secret
+from event_listener.settings import EventLogSettings
 from event_listener.store import migrations
 from event_listener.store.backend import Backend, SQLiteBackend, StoreUnavailableError
 from event_listener.store.cursors import Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Written
+from event_listener.store.postgresql import PostgreSQLBackend
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
 from event_listener.store.sources import Activity, Sources
@@ -36,21 +40,28 @@ __all__ = [
     "Unit",
     "Written",
     "open_store",
+    "shared_database",
 ]
 
 
 class Store:
-    """The event log with all its parts, migrated to this version's schema."""
+    """The event log with all its parts, migrated to this version's schema.
 
-    def __init__(self, backend: Backend) -> None:
+    ``place`` tells the hosts apart that share it; "" where nobody else does.
+    """
+
+    def __init__(self, backend: Backend, place: str = "") -> None:
         self._backend = backend
         self.log = EventLog(backend)
-        self.cursors = Cursors(backend)
+        self.cursors = Cursors(backend, place)
         self.queries = Queries(backend)
         self.sources = Sources(backend)
         self.quarantine = Quarantine(backend)
-        with backend.lock_migrations(), backend.write() as connection:
-            migrations.upgrade(connection)
+        with backend.read() as connection:
+            current = migrations.is_current(connection)
+        if not current:
+            with backend.lock_migrations(), backend.write() as connection:
+                migrations.upgrade(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +76,26 @@ class Store:
         self._backend.close()
 
 
-def open_store(state_dir: str | Path) -> Store:
+def open_store(state_dir: str | Path, event_log: EventLogSettings | None = None) -> Store:
     """Open the event log of a listener, making or migrating it. Raises StoreUnavailableError, NewerSchemaError."""
-    return Store(SQLiteBackend(Path(state_dir) / "log" / "events.db"))
+    if event_log is None or not event_log.url:
+        return Store(SQLiteBackend(Path(state_dir) / "log" / "events.db"))
+    backend = shared_database(event_log)
+    try:
+        with JournalReader(state_dir) as reader:
+            return Store(backend, reader.journal_id)
+    except (JournalUnavailableError, JournalBrokenError) as error:
+        backend.close()
+        raise StoreUnavailableError(f"which host this is isn't known: {error}") from error
+    except BaseException:
+        backend.close()
+        raise
+
+
+def shared_database(event_log: EventLogSettings) -> PostgreSQLBackend:
+    """The database that the settings name; not connected yet. Raises StoreUnavailableError."""
+    try:
+        password = None if event_log.password is None else read_secret(event_log.password)
+    except SecretError as error:
+        raise StoreUnavailableError(f"event_log.password: {error}") from error
+    return PostgreSQLBackend(event_log.url, password)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ from sqlalchemy.exc import DatabaseError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from event_listener.filesystems import refuse_network_filesystem
+
+APPEND = "append"  # the lock of all that takes sequence numbers, and of the registry
 
 
 class StoreUnavailableError(Exception):
@@ -35,8 +38,11 @@ class Backend(Protocol):
     def read(self) -> contextlib.AbstractContextManager[Connection]:
         """One consistent view. Raises StoreUnavailableError."""
 
-    def write(self) -> contextlib.AbstractContextManager[Connection]:
-        """One transaction, one writer at a time; durable when it returns. Raises StoreUnavailableError."""
+    def write(self, lock: str = APPEND) -> contextlib.AbstractContextManager[Connection]:
+        """One transaction, durable when it returns. Raises StoreUnavailableError.
+
+        One writer at a time, where a database can do better: one at a time with the same ``lock``.
+        """
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str]) -> None:
         """Insert rows, or update those whose primary key exists: columns in ``add`` are added to, others replaced."""
@@ -44,8 +50,25 @@ class Backend(Protocol):
     def lock_migrations(self) -> contextlib.AbstractContextManager[None]:
         """Keep other processes from migrating at the same time."""
 
+    def now_ns(self, connection: Connection) -> int:
+        """A clock that all who share the database agree on, ns."""
+
     def close(self) -> None:
         """Release all connections."""
+
+
+def insert_or_update(
+    statement: Any, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str]
+) -> None:
+    """``Backend.upsert`` with a dialect's ``insert(table)``: SQLite's and PostgreSQL's ON CONFLICT are the same."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    values: dict[str, ColumnElement[Any]] = {
+        name: statement.excluded[name] for name in rows[0] if name not in (*keys, *add)
+    }
+    values |= {name: table.c[name] + statement.excluded[name] for name in add}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
 
 
 class SQLiteBackend:
@@ -91,21 +114,13 @@ class SQLiteBackend:
         """One consistent view: readers never wait for writers here."""
         return self._connection(write=False)
 
-    def write(self) -> contextlib.AbstractContextManager[Connection]:
+    def write(self, lock: str = APPEND) -> contextlib.AbstractContextManager[Connection]:  # noqa: ARG002 - there is one
         """SQLite has one writer at a time by nature."""
         return self._connection(write=True)
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str]) -> None:
         """INSERT … ON CONFLICT DO UPDATE."""
-        if not rows:
-            return
-        statement = sqlite.insert(table)
-        keys = [column.name for column in table.primary_key]
-        values: dict[str, ColumnElement[Any]] = {
-            name: statement.excluded[name] for name in rows[0] if name not in (*keys, *add)
-        }
-        values |= {name: table.c[name] + statement.excluded[name] for name in add}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+        insert_or_update(sqlite.insert(table), connection, table, rows, add)
 
     @contextlib.contextmanager
     def lock_migrations(self) -> Iterator[None]:
@@ -117,6 +132,10 @@ class SQLiteBackend:
             yield
         finally:
             os.close(descriptor)
+
+    def now_ns(self, connection: Connection) -> int:  # noqa: ARG002 - it is a file of this host
+        """This host's clock."""
+        return time.time_ns()
 
     def close(self) -> None:
         """Release the file; the last one to do so folds the write-ahead log in."""

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
@@ -62,14 +63,27 @@ def set_position(backend: Backend, connection: Connection, name: str, value: int
 class Cursors:
     """Cursors, leases, the lanes' health and what sinks rejected."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, place: str = "") -> None:
         self._backend = backend
+        self._place = place
+        self._here: set[str] = set()
+
+    def keep_here(self, names: Iterable[str]) -> None:
+        """Say which lanes are this host's own (files): where hosts share a database, each has such a lane."""
+        self._here = set(names)
+
+    def _key(self, name: str) -> str:
+        """A lane's or a lane's cursor's name in the tables."""
+        return self._local(name) if name.rpartition(":")[2] in self._here else name
+
+    def _local(self, name: str) -> str:
+        return f"{name}@{self._place}" if self._place else name
 
     def get(self, name: str) -> int | None:
         """Where a cursor stands; None for one that doesn't exist."""
         table = schema.cursor
         with self._backend.read() as connection:
-            found = connection.execute(select(table.c.position).where(table.c.name == name)).scalar()
+            found = connection.execute(select(table.c.position).where(table.c.name == self._key(name))).scalar()
         return None if found is None else int(found)
 
     def all(self) -> dict[str, int]:
@@ -80,15 +94,27 @@ class Cursors:
 
     def advance(self, name: str, value: int, lease: Lease | None = None) -> None:
         """Move a cursor. With a lease: only while it holds, checked in the same transaction. Raises FencedError."""
-        with self._backend.write() as connection:
+        key = self._key(name)
+        with self._backend.write(key if lease is None else _lock(lease.name)) as connection:
             if lease is not None:
                 _check(connection, lease)
-            set_position(self._backend, connection, name, value)
+            set_position(self._backend, connection, key, value)
+
+    def begin(self, name: str, value: int) -> int:
+        """Where a cursor stands; one that doesn't exist is made, at ``value``. Two relays that begin agree."""
+        key = self._key(name)
+        with self._backend.write(key) as connection:
+            found = connection.execute(select(schema.cursor.c.position).where(schema.cursor.c.name == key)).scalar()
+            if found is not None:
+                return int(found)
+            set_position(self._backend, connection, key, value)
+        return value
 
     def acquire(self, name: str, holder: str, ttl: float) -> Lease | None:
         """Take or renew a lease for ``ttl`` seconds; None while another holder's is good."""
-        table, now = schema.lease, time.time_ns()
-        with self._backend.write() as connection:
+        table = schema.lease
+        with self._backend.write(_lock(name)) as connection:
+            now = self._backend.now_ns(connection)
             row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
             if row is not None and row.holder != holder and row.expires_ns > now:
                 return None
@@ -100,15 +126,15 @@ class Cursors:
     def release(self, lease: Lease) -> None:
         """Let another holder take over at once."""
         table = schema.lease
-        with self._backend.write() as connection:
+        with self._backend.write(_lock(lease.name)) as connection:
             connection.execute(
                 table.update().where(table.c.name == lease.name, table.c.fence == lease.fence).values(expires_ns=0)
             )
 
     def report(self, name: str, unit: Unit, state: str, reason: str) -> bool:
         """Note how a lane is; returns whether that is news."""
-        table = schema.lane
-        with self._backend.write() as connection:
+        table, name = schema.lane, self._key(name)
+        with self._backend.write(_lock(name)) as connection:
             row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
             if row is not None and (row.state, row.reason) == (state, reason):
                 return False
@@ -125,14 +151,24 @@ class Cursors:
             return [LaneStatus(**row._mapping) for row in found]
 
     def forget_lanes(self, keep: set[str]) -> None:
-        """Drop the state of lanes that no sink has any more; their cursors stay, for when it comes back."""
+        """Drop the state of lanes that no sink has any more; their cursors stay, for when it comes back.
+
+        Where hosts share the database: only of this host's own lanes, and of those that no relay holds now.
+        """
+        table = schema.lane.c
         with self._backend.write() as connection:
-            connection.execute(delete(schema.lane).where(schema.lane.c.name.not_in(keep)))
+            gone: ColumnElement[bool] = table.name.not_in({self._key(name) for name in keep})
+            if self._place:
+                now = self._backend.now_ns(connection)
+                held = select(schema.lease.c.name).where(schema.lease.c.expires_ns > now)
+                shared = table.name.not_like("%@%") & table.name.not_in(held)
+                gone = gone & (table.name.like(f"%@{self._place}") | shared)
+            connection.execute(delete(schema.lane).where(gone))
 
     def reject(self, sink: str, unit: Unit, unit_seq: int, reason: str) -> None:
         """Keep in mind what a sink refused for good. Once per unit."""
-        table = schema.rejected
-        with self._backend.write() as connection:
+        table, sink = schema.rejected, self._key(sink)
+        with self._backend.write("rejected") as connection:
             known = select(table.c.seq).where(table.c.sink == sink, table.c.unit_seq == unit_seq)
             if connection.execute(known).first() is None:
                 entry = Rejected(sink, unit, unit_seq, reason, time.time_ns())
@@ -143,7 +179,7 @@ class Cursors:
         """The last units that a sink refused, newest first."""
         table = schema.rejected
         columns: list[Any] = [table.c[name] for name in Rejected.__struct_fields__]
-        statement = select(*columns).where(table.c.sink == sink).order_by(table.c.seq.desc()).limit(limit)
+        statement = select(*columns).where(table.c.sink == self._key(sink)).order_by(table.c.seq.desc()).limit(limit)
         with self._backend.read() as connection:
             return [Rejected(**row._mapping) for row in connection.execute(statement)]
 
@@ -155,15 +191,22 @@ class Cursors:
             return {row.sink: int(row._mapping["count"]) for row in found}
 
     def beat(self, name: str) -> None:
-        """Say that a process is alive."""
-        with self._backend.write() as connection:
-            self._backend.upsert(connection, schema.heartbeat, [{"name": name, "beat_ns": time.time_ns()}], add=())
+        """Say that a process of this host is alive."""
+        row = {"name": self._local(name), "beat_ns": time.time_ns()}
+        with self._backend.write(f"heartbeat:{self._local(name)}") as connection:
+            self._backend.upsert(connection, schema.heartbeat, [row], add=())
 
     def beats(self) -> dict[str, int]:
-        """When each process last said so, ns."""
+        """When each process of this host last said so, ns."""
         with self._backend.read() as connection:
-            found = connection.execute(select(schema.heartbeat.c.name, schema.heartbeat.c.beat_ns))
-            return {row.name: row.beat_ns for row in found}
+            found = connection.execute(select(schema.heartbeat.c.name, schema.heartbeat.c.beat_ns)).all()
+        mine = self._local("")
+        return {row.name.removesuffix(mine): row.beat_ns for row in found if row.name.endswith(mine)}
+
+
+def _lock(lane: str) -> str:
+    """The writer's lock of what concerns one lane: relays that run others don't wait for it."""
+    return f"lane:{lane}"
 
 
 def _check(connection: Connection, lease: Lease) -> None:

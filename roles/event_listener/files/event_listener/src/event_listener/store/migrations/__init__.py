@@ -25,18 +25,25 @@ def _config() -> Config:
     return config
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the tables to this version's state, in the caller's transaction. Raises NewerSchemaError."""
-    config = _config()
-    script = ScriptDirectory.from_config(config)
+def is_current(connection: Connection) -> bool:
+    """Whether the tables are in this version's state. Raises NewerSchemaError."""
+    script = ScriptDirectory.from_config(_config())
     current = MigrationContext.configure(connection).get_current_revision()
     if current == script.get_current_head():
-        return
+        return True
     known = {revision.revision for revision in script.walk_revisions()}
     if current is not None and current not in known:
         raise NewerSchemaError(
             f"the event log has schema {current}, which this version doesn't know; "
             "use the version that wrote it, or restore a backup from before the upgrade"
         )
+    return False
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the tables to this version's state, in the caller's transaction. Raises NewerSchemaError."""
+    if is_current(connection):
+        return
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
