@@ -64,7 +64,10 @@ def play(playbook: str, *arguments: str) -> None:
     log = BASE / f"{playbook.removesuffix('.yml').rpartition('.')[2]}.log"
     command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", show(INVENTORY), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+    # Accounts without a home that they may write to exist: all that Ansible leaves behind is below the checkout too.
+    home = BASE / "ansible"
+    environment.update(ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_HOME=str(home))
+    environment.update(ANSIBLE_LOCAL_TEMP=str(home / "tmp"), ANSIBLE_REMOTE_TEMP=str(home / "tmp"))
     with log.open("w") as output:
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
