@@ -109,3 +109,18 @@ def test_baseuri_defaults_to_the_host(run: Runner):
     result = run.task("event_destination_info", _connection={"baseuri": None, "retries": 0, "timeout": 2})
     for bmc in run.fleet.bmcs:
         assert f"https://{bmc.address}" in result[bmc.name]["msg"]
+
+
+def test_tls_fingerprint_info_reads_many_and_logs_into_none(run: Runner):
+    """The certificate each BMC shows, without a request; one that doesn't answer has its reason, the others go on."""
+    targets = [{"name": bmc.name, "address": bmc.address, "port": bmc.port} for bmc in run.fleet.bmcs]
+    targets.append({"name": "dead", "address": "127.0.0.1", "port": 1})
+    task = {
+        "name": "scan",
+        "redfleet.events.tls_fingerprint_info": {"targets": targets, "timeout": 5},
+        "run_once": True,
+    }
+    result = next(iter(run.play([task]).results.values()))
+    assert result["fingerprints"] == {bmc.name: bmc.tls_fingerprint for bmc in run.fleet.bmcs}
+    assert set(result["failures"]) == {"dead"}
+    assert run.fleet.requests() == []
