@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Listeners with their event log in a real PostgreSQL: what is acknowledged while it is down is stored once, later."""
 
+import functools
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 import requests
+import yaml
+from event_listener.process import die_with_parent
 
 from tests.integration.listener_process import wait_for
 from tests.services.postgresql import PostgreSQL
@@ -130,3 +135,46 @@ def test_two_listeners_share_one_log(made):
     listed = command(one, "events", "--source", "bmc8", "--json")
     assert len(listed.stdout.splitlines()) == 20
     assert "bmc7" in command(one, "sources", "list").stdout
+
+
+@pytest.mark.parametrize("relay", ["runs", "met the new database"])
+def test_the_log_moves_while_events_keep_coming(relay, listener, server, tmp_path):
+    """`event_log` is written, `migrate-log` run, the relay restarted: same ids, nothing lost or twice."""
+    (tmp_path / "password").write_text(server.password)
+    event_log = {
+        "url": server.without_password(server.new_database()),
+        "password": {"file": str(tmp_path / "password")},
+    }
+    with listener() as running:
+        marks = [f"old-{number}" for number in range(10)]
+        assert all(running.post(body(mark)).status_code == 200 for mark in marks)
+        wait_for(lambda: len(text_log(running)) == len(marks))
+        before = running.api("/api/v1/events", order="asc").json()["events"]
+        running.config_path.write_text(yaml.safe_dump({**running.settings, "event_log": event_log}))
+        if relay == "met the new database":
+            running.kill("relay")
+            wait_for(lambda: "event-listener migrate-log" in running.output())  # it doesn't begin a second log
+        marks.append("between")
+        assert running.post(body(marks[-1])).status_code == 200
+        migrate(running, restart=relay == "runs")
+        assert running.stop() == 0
+        running.start()
+        marks.append("new")
+        assert running.post(body(marks[-1])).status_code == 200
+        wait_for(lambda: stored(running) == marks, 30)
+        assert running.api("/api/v1/events", order="asc").json()["events"][: len(before)] == before
+        wait_for(lambda: len(text_log(running)) >= len(marks))
+        assert text_log(running) == marks
+
+
+def migrate(running, *, restart):
+    """Run migrate-log; with `restart`, end the relay when asked to: the next one comes after the move."""
+    output = running.directory / "migrate.txt"
+    arguments = [sys.executable, "-m", "event_listener", "migrate-log", "--config", str(running.config_path)]
+    with output.open("wb") as file:
+        die = functools.partial(die_with_parent, os.getpid())
+        process = subprocess.Popen(arguments, stdout=file, stderr=file, preexec_fn=die)  # noqa: PLW1509 - no threads
+    if restart:
+        wait_for(lambda: "waiting for the relay" in output.read_text(), 30)
+        running.kill("relay", signal.SIGTERM)
+    assert process.wait(60) == 0, output.read_text()

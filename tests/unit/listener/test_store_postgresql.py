@@ -9,13 +9,16 @@ import time
 import psycopg
 import pytest
 import yaml
-from event_listener import lanes, status
+from event_listener import lanes, registry, status
 from event_listener.event import Record
 from event_listener.journal import JournalReader
 from event_listener.settings import EventLogSettings, Secret
 from event_listener.store import Arrival, Store, StoreUnavailableError, open_store
+from event_listener.store.backend import SQLiteBackend
 from event_listener.store.log import insert_good
+from event_listener.store.move import Move, MoveRefusedError
 from event_listener.store.postgresql import PostgreSQLBackend
+from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.services.fixtures import postgresql
@@ -264,3 +267,58 @@ def test_without_the_driver_it_says_what_to_install(config, postgresql):
     run = event_listener("--config", path, "check", prefix="sys.modules['psycopg'] = None")
     assert run.returncode == 78
     assert "redfleet-event-listener[postgresql]" in run.stderr
+
+
+@pytest.fixture
+def move(connect, tmp_path):
+    """An old log with ten events, cursors and a source; the new database; what moves the one into the other."""
+    old, new = SQLiteBackend(tmp_path / "events.db"), connect()
+    source = Store(old)
+    for seq in range(1, 11):
+        put(source, seq)
+    source.log.write([replace(arrival(11), problem="torn", records=())], f"journal:{'a' * 12}", 11)
+    source.cursors.advance("sink:text_log", 8)
+    source.cursors.advance("sink:amqp", 9)
+    source.sources.upsert(registry.changes([{"name": "s", "serial": "X"}]))
+    yield source, Store(new, "a" * 12), Move(old, new, "a" * 12, ["text_log"])
+    source.close()
+
+
+def test_a_moved_log_is_the_same(move):
+    """Ids, numbers, cursors, quarantine, registry; what comes while it is copied, too; then the numbers go on."""
+    source, target, mover = move
+    mover.begin()
+    mover.copy()
+    put(source, 12)
+    mover.begin()  # broken off and begun again
+    mover.finish()
+    assert target.log.read_events_after(0, 100) == source.log.read_events_after(0, 100)
+    assert target.log.read_payloads_after(0, 100) == source.log.read_payloads_after(0, 100)
+    assert target.quarantine.list() == source.quarantine.list()
+    assert target.sources.list() == source.sources.list()
+    assert target.sources.activity() == source.sources.activity()
+    target.cursors.keep_here(["text_log"])
+    for name, position in ((f"journal:{'a' * 12}", 12), ("sink:text_log", 8), ("sink:amqp", 9)):
+        assert target.cursors.get(name) == position
+    assert "sink:text_log" not in target.cursors.all()
+    put(target, 13)
+    assert target.log.head() == source.log.head() + 1
+    with pytest.raises(MoveRefusedError, match="moved already"):
+        mover.begin()
+
+
+def test_a_log_moves_only_into_an_empty_database(move):
+    _source, target, mover = move
+    put(target, 1, "b" * 12)
+    with pytest.raises(MoveRefusedError, match="isn't empty"):
+        mover.begin()
+    assert len(ids(target)) == 1
+
+
+def test_many_pages_are_copied(move, monkeypatch):
+    source, target, mover = move
+    monkeypatch.setattr("event_listener.store.move.PAGE", 3)
+    mover.begin()
+    assert mover.copy() == 20
+    mover.finish()
+    assert ids(target) == ids(source)

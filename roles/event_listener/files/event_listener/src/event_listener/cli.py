@@ -14,6 +14,7 @@ COMMANDS = {
     "events": "event_listener.commands.events:events",
     "ingest": "event_listener.commands.serve:ingest",
     "manage": "event_listener.commands.serve:manage",
+    "migrate-log": "event_listener.commands.migrate_log:migrate_log",
     "quarantine": "event_listener.commands.quarantine:quarantine",
     "relay": "event_listener.commands.serve:relay",
     "run": "event_listener.commands.run:run",

@@ -24,7 +24,7 @@ from event_listener.lanes import Lane, Wake, admit, lane_for
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
-from event_listener.store import Store, StoreUnavailableError, open_store
+from event_listener.store import Store, StoreUnavailableError, left_behind, open_store, sqlite_path
 from event_listener.store.migrations import NewerSchemaError
 
 logger = logging.getLogger(__name__)
@@ -48,12 +48,17 @@ def main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
     try:
-        with _only_one(Path(settings.state_dir) / "run" / "relay.lock", stop), _opened(settings, stop) as store:
+        with _only_one(lock_path(settings.state_dir), stop), _opened(settings, stop) as store:
             if store is not None:
                 run(settings, store, stop)
     except (StoreUnavailableError, NewerSchemaError, JournalBrokenError, OSError) as error:
         logger.critical("%s", error)
         raise SystemExit(1) from error
+
+
+def lock_path(state_dir: str | Path) -> Path:
+    """The file that a running relay holds a lock on."""
+    return Path(state_dir) / "run" / "relay.lock"
 
 
 @contextlib.contextmanager
@@ -93,6 +98,11 @@ def _opened(settings: Settings, stop: threading.Event) -> Iterator[Store | None]
                 yield None
                 return
     with store:
+        if left_behind(settings.state_dir, store):
+            raise OSError(
+                f"the event log in {sqlite_path(settings.state_dir)} isn't in the database of event_log.url: move it "
+                "with `event-listener migrate-log`, or begin anew by removing it and the marks in sinks/"
+            )
         yield store
 
 

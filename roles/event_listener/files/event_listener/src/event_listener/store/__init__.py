@@ -14,6 +14,7 @@ from event_listener.store import migrations
 from event_listener.store.backend import Backend, SQLiteBackend, StoreUnavailableError
 from event_listener.store.cursors import Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Written
+from event_listener.store.move import marker
 from event_listener.store.postgresql import PostgreSQLBackend
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
@@ -39,8 +40,10 @@ __all__ = [
     "StoreUnavailableError",
     "Unit",
     "Written",
+    "left_behind",
     "open_store",
     "shared_database",
+    "sqlite_path",
 ]
 
 
@@ -52,6 +55,7 @@ class Store:
 
     def __init__(self, backend: Backend, place: str = "") -> None:
         self._backend = backend
+        self.place = place
         self.log = EventLog(backend)
         self.cursors = Cursors(backend, place)
         self.queries = Queries(backend)
@@ -79,7 +83,7 @@ class Store:
 def open_store(state_dir: str | Path, event_log: EventLogSettings | None = None) -> Store:
     """Open the event log of a listener, making or migrating it. Raises StoreUnavailableError, NewerSchemaError."""
     if event_log is None or not event_log.url:
-        return Store(SQLiteBackend(Path(state_dir) / "log" / "events.db"))
+        return Store(SQLiteBackend(sqlite_path(state_dir)))
     backend = shared_database(event_log)
     try:
         with JournalReader(state_dir) as reader:
@@ -90,6 +94,20 @@ def open_store(state_dir: str | Path, event_log: EventLogSettings | None = None)
     except BaseException:
         backend.close()
         raise
+
+
+def sqlite_path(state_dir: str | Path) -> Path:
+    """Where the event log is when no database is set."""
+    return Path(state_dir) / "log" / "events.db"
+
+
+def left_behind(state_dir: str | Path, store: Store) -> bool:
+    """Whether a shared event log is used for the first time while this host's own, in SQLite, wasn't moved there."""
+    if not store.place or not sqlite_path(state_dir).exists():
+        return False
+    position = store.cursors.get(marker(store.place))
+    # None: never moved; but who began anew on purpose has a cursor of its journal.
+    return position == 0 or (position is None and store.cursors.get(f"journal:{store.place}") is None)
 
 
 def shared_database(event_log: EventLogSettings) -> PostgreSQLBackend:
