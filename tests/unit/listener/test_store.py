@@ -13,6 +13,7 @@ from event_listener.normalise.redfish import normalise
 from event_listener.store import Arrival, FencedError, Query, Store, StoreUnavailableError, migrations, schema
 from event_listener.store.backend import SQLiteBackend
 from event_listener.store.postgresql import PostgreSQLBackend
+from sqlalchemy import text
 
 from tests.services.fixtures import postgresql
 
@@ -333,12 +334,30 @@ def test_opening_again_keeps_everything(store, backend):
     assert Store(backend).log.head() == 1
 
 
-@pytest.mark.usefixtures("store")
-def test_a_newer_schema_is_refused(backend):
+def become(backend, revision, change="SELECT 1"):
+    """As a newer version of the program does."""
     with backend.write() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(migrations.NewerSchemaError, match="9999"):
+        connection.exec_driver_sql(change)
+        connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": revision})
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("revision", ["9999", "9999_9998"])
+def test_a_newer_schema_is_refused(backend, revision):
+    become(backend, revision)
+    with pytest.raises(migrations.NewerSchemaError, match=revision):
         Store(backend)
+
+
+def test_a_schema_that_only_grew_is_used(store, backend):
+    """Two versions side by side: one host was upgraded, the relay of another is restarted before its turn comes."""
+    write(store, arrival(1))
+    become(backend, "9999_0001", "ALTER TABLE event ADD COLUMN hint TEXT")
+    older = Store(backend)
+    write(older, arrival(2))
+    assert [event.seq for event in older.log.read_events_after(0, 9)] == [1, 2]
+    with backend.read() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999_0001"
 
 
 def test_sqlite_is_durable(tmp_path):

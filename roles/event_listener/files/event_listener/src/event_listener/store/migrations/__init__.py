@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Alembic's folder: how the event log's tables came to be, step by step. Expand first, contract a version later."""
+"""Alembic's folder: how the event log's tables came to be, step by step. Expand first, contract a version later.
+
+Hosts that share a log are upgraded one by one, so a step that only adds is named `<number>_<oldest>`: programs that
+know step `<oldest>` work with it. A step named by its number alone needs all programs to know it.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +30,15 @@ def _config() -> Config:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the tables are in this version's state. Raises NewerSchemaError."""
+    """Whether this version can work with the tables as they are. Raises NewerSchemaError where it never can."""
     script = ScriptDirectory.from_config(_config())
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current == script.get_current_head():
+    current, head = MigrationContext.configure(connection).get_current_revision(), script.get_current_head()
+    if current == head:
         return True
     known = {revision.revision for revision in script.walk_revisions()}
     if current is not None and current not in known:
+        if head is not None and "" < current.partition("_")[2] <= head.partition("_")[0]:
+            return True
         raise NewerSchemaError(
             f"the event log has schema {current}, which this version doesn't know; "
             "use the version that wrote it, or restore a backup from before the upgrade"
