@@ -71,12 +71,14 @@ def listens(address: Address) -> bool:
         return probe.connect_ex(address) == 0
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = 30.0, every: float = 0.05) -> None:
-    """Raises ServiceError when the condition is not true in time."""
+def wait_until(
+    condition: Callable[[], object], what: str | Callable[[], str], timeout: float = 30.0, every: float = 0.05
+) -> None:
+    """Raises ServiceError when the condition is not true in time; ``what`` may be found out then."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise ServiceError(f"after {timeout:.0f} s: {what}")
+            raise ServiceError(f"after {timeout:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(every)
 
 

@@ -7,10 +7,12 @@ import time
 import pytest
 from event_listener import backoff, lanes, registry, relay
 from event_listener.event import Record
+from event_listener.feed import Everything, feed_for
 from event_listener.indexer import Indexer, journal_cursor
 from event_listener.journal import Entry, Journal, JournalReader
 from event_listener.registry_snapshot import RegistryView
 from event_listener.settings import FileSink, Relay, Settings, Sinks
+from event_listener.settings_bus import Route, SyslogSink
 from event_listener.sinks.base import Ok, Reject, Retry
 from event_listener.store import Arrival, open_store
 from hypothesis import given
@@ -68,9 +70,10 @@ class Destination:
 class Running:
     """A lane in a thread, until the block ends."""
 
-    def __init__(self, sink, store, holder="here", batch=3, ttl=10.0):
+    def __init__(self, sink, store, holder="here", batch=3, ttl=10.0, feed=None):
         self.stop, self.wake = threading.Event(), lanes.Wake()
-        self.lane = lanes.Lane(sink, lanes.LeasedPlace(sink, store, holder, ttl), store, self.wake, self.stop, batch)
+        place = lanes.LeasedPlace(sink, store, holder, ttl)
+        self.lane = lanes.Lane(sink, place, store, self.wake, self.stop, batch, feed)
 
     def __enter__(self):
         self.lane.start()
@@ -192,6 +195,94 @@ def test_another_relay_takes_over(store):
         until(lambda: second.taken == [4, 5, 6])
     assert other.lane.name == "lane-destination"
     assert first.taken == [1, 2, 3]
+
+
+class Odd(Everything):
+    """A route that takes every other event."""
+
+    retain_for = 0.0
+
+    def __call__(self, batch):
+        return [unit for unit in batch if unit.seq % 2]
+
+
+def test_what_no_route_chooses_is_passed_and_what_is_sent_is_counted(store):
+    """The cursor moves over events that aren't sent, also over a batch without a single one that is."""
+    sink = begun_at_zero(store, Destination(Ok(), Reject("bad", done=1), Retry("busy", done=1, after=0.0)))
+    fill(store, 12)
+    with Running(sink, store, feed=Odd(), batch=6):
+        until(lambda: store.cursors.get("sink:destination") == 12)
+    assert sink.taken == [1, 3, 5, 7, 11]  # 9 was refused
+    assert store.cursors.counts() == {("destination", "sent"): 5}
+
+
+def test_a_paused_sink_gets_nothing_and_says_so_until_it_is_resumed(store):
+    sink = begun_at_zero(store, Destination())
+    store.cursors.pause("destination")
+    fill(store, 3)
+    with Running(sink, store, ttl=0.5):
+        until(lambda: [lane.state for lane in store.cursors.lanes()] == ["paused"])
+        assert sink.taken == []
+        assert store.cursors.resume("destination")
+        until(lambda: sink.taken == [1, 2, 3])
+    assert not store.cursors.resume("destination")
+
+
+def test_pausing_takes_a_running_lane_away(store):
+    sink = begun_at_zero(store, Destination())
+    with Running(sink, store, ttl=0.5) as running:
+        until(lambda: store.cursors.holder("destination") == "here")
+        store.cursors.pause("destination")
+        until(lambda: [lane.state for lane in store.cursors.lanes()] == ["paused"])
+        fill(store, 3)
+        running.wake.tell()
+        time.sleep(0.3)
+        assert sink.taken == []
+        assert sink.closed
+    assert store.cursors.holder("destination") == "paused by an operator"
+
+
+def test_a_replay_goes_on_from_there_while_the_lane_runs(store):
+    sink = begun_at_zero(store, Destination())
+    fill(store, 5)
+    with Running(sink, store, ttl=0.5):
+        until(lambda: len(sink.taken) == 5)
+        store.cursors.rewind("sink:destination", "destination", 3)
+        until(lambda: sink.taken == [1, 2, 3, 4, 5, 4, 5])
+
+
+def test_what_waited_too_long_is_skipped_noted_and_counted(store, caplog):
+    """The events of fill() were received in 1970; one more is of now."""
+
+    class Day(Everything):
+        retain_for = 86400.0
+
+    sink = begun_at_zero(store, Destination())
+    fill(store, 2)
+    now = Arrival(
+        journal_id=JOURNAL, journal_seq=3, received_ns=time.time_ns(), source="s", address="a", peer="p",
+        credential="c", content_type="", body=b"{}", records=(Record(type="A.B", record={}),),
+    )  # fmt: skip
+    store.log.write([now], "journal", 3)
+    with Running(sink, store, feed=Day()):
+        until(lambda: sink.taken == [3])
+    assert store.cursors.counts() == {("destination", "sent"): 1, ("destination", "skipped"): 2}
+    assert "2 events up to this one waited longer than retain_for" in store.cursors.rejected("destination")[0].reason
+    assert "half of retain_for" in caplog.text
+
+
+def test_a_feed_asks_the_registry_and_follows_its_changes(store):
+    settings = Settings(
+        sinks=Sinks(syslog=[SyslogSink(name="destination", host="h")]),
+        routes=[Route(name="r1", sinks=["destination"], labels={"rack": "r1"})],
+    )
+    sink = begun_at_zero(store, Destination())
+    feed = feed_for(sink, settings, store)
+    fill(store, 1)
+    batch = store.log.read_events_after(0, 10)
+    assert feed(batch) == []
+    store.sources.upsert([registry.SourceChange(name="s", labels={"rack": "r1"})])
+    assert [event.seq for event in feed(batch)] == [1]
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))

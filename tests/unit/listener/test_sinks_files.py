@@ -5,11 +5,12 @@ import json
 import os
 import random
 import time
+from pathlib import Path
 
 import pytest
 from event_listener.event import Event, Origin, Payload, as_json
 from event_listener.settings import FileSink, Settings, Sinks
-from event_listener.sinks import SINKS, configured
+from event_listener.sinks import SINKS, configured, load
 from event_listener.sinks.base import LocalSink, Ok, Retry
 from event_listener.sinks.exact_files import file_part
 from event_listener.sinks.json_lines import JsonLines
@@ -17,6 +18,7 @@ from event_listener.sinks.text_log import TextLog
 from hypothesis import given
 from hypothesis import strategies as st
 
+ROOT = Path(__file__).resolve().parents[3]
 NOON = 1_795_349_674_123_456_789  # 2026-11-22T12:14:34.123456789Z
 
 
@@ -361,10 +363,11 @@ def test_addresses_name_files_as_they_are():
 
 
 def test_the_table_names_every_section_of_the_settings():
-    """A sink has a section of its name, and the section a sink."""
+    """A kind of sink has a section of its name, the section a sink, and each its page."""
     assert set(SINKS) == set(Sinks.__struct_fields__)
-    for name, make in SINKS.items():
-        assert make.name == name
+    for kind in SINKS:
+        assert callable(load(kind).send)
+        assert (ROOT / "docs" / "sinks" / f"{kind}.md").is_file()
 
 
 def test_disabled_sinks_are_left_out():

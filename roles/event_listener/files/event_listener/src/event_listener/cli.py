@@ -19,6 +19,7 @@ COMMANDS = {
     "relay": "event_listener.commands.serve:relay",
     "run": "event_listener.commands.run:run",
     "settings": "event_listener.commands.settings:settings_reference",
+    "sink": "event_listener.commands.sink:sink",
     "sinks": "event_listener.commands.sinks:sinks",
     "sources": "event_listener.commands.sources:sources",
     "stop": "event_listener.commands.run:stop",

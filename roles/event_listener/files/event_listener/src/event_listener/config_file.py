@@ -13,7 +13,9 @@ import msgspec
 import yaml
 
 from event_listener.addresses import parse_networks
-from event_listener.settings import Secret, Settings
+from event_listener.routes import problems as route_problems
+from event_listener.settings import Settings
+from event_listener.settings_base import Secret
 from event_listener.settings_types import description, limits, struct_in
 
 DEFAULT_PATH = "/etc/event-listener/config.yml"
@@ -155,7 +157,10 @@ def _inconsistencies(settings: Settings) -> typing.Iterator[str]:
     for section, names in (
         ("ingest.credentials", [item.name for item in ingest.credentials]),
         ("manage.tokens", [item.name for item in settings.manage.tokens]),
+        ("sinks", ["text_log", "json_lines", *(item.name for item in settings.sinks.bus())]),
+        ("routes", [item.name for item in settings.routes]),
     ):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             yield f"{section}: the name {twice[0]} is given twice; each needs its own, so that it can be told in logs"
+    yield from route_problems(settings.routes, [item.name for item in settings.sinks.bus()])

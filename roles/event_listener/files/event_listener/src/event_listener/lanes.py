@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from event_listener import backoff
+from event_listener.feed import Everything, Feed
 from event_listener.sinks.base import LocalSink, Ok, Outcome, Reject, Retry, Sink, Unit
-from event_listener.store import FencedError, Lease, Store, StoreUnavailableError
+from event_listener.store import PAUSED_HOLDER, FencedError, Lease, Store, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 
-OK, RETRYING = "ok", "retrying"
+OK, RETRYING, PAUSED = "ok", "retrying", "paused"
 LEASE_SECONDS = 10.0
 
 
@@ -55,8 +57,11 @@ class Place(Protocol):
     def position(self) -> int:
         """The unit after which to go on."""
 
-    def advance(self, position: int) -> None:
+    def advance(self, position: int, counts: Mapping[str, int]) -> None:
         """The sink took everything up to ``position``. Raises FencedError, StoreUnavailableError."""
+
+    def paused(self) -> bool:
+        """Whether an operator keeps the lane from running. Raises StoreUnavailableError."""
 
     def settle(self, *, idle: bool) -> Outcome:
         """Confirm. Raises FencedError, StoreUnavailableError."""
@@ -82,8 +87,12 @@ class OwnPlace:
         """As the sink says."""
         return self._sink.position()
 
-    def advance(self, position: int) -> None:
+    def advance(self, position: int, counts: Mapping[str, int]) -> None:
         """The sink did so itself."""
+
+    def paused(self) -> bool:
+        """Files are never paused."""
+        return False
 
     def settle(self, *, idle: bool) -> Outcome:
         """Have the sink confirm, and copy its cursor."""
@@ -108,30 +117,38 @@ class LeasedPlace:
         self._sink, self._store, self._holder, self._ttl = sink, store, holder, ttl
         self._lease: Lease | None = None
         self._position = 0
+        self._renewed = 0.0
 
     def begin(self) -> bool:
         """Take the lease and read the cursor."""
         self._lease = self._store.cursors.acquire(self._sink.name, self._holder, self._ttl)
         if self._lease is None:
             return False
-        self._position = admit(self._sink, self._store)
+        self._position, self._renewed = admit(self._sink, self._store), time.monotonic()
         return True
 
     def position(self) -> int:
         """The last unit that the sink confirmed."""
         return self._position
 
-    def advance(self, position: int) -> None:
+    def advance(self, position: int, counts: Mapping[str, int]) -> None:
         """Move the cursor while the lease holds."""
-        self._store.cursors.advance(cursor_name(self._sink.name), position, self._lease)
+        named = {f"{self._sink.name}:{what}": count for what, count in counts.items() if count}
+        self._store.cursors.advance(cursor_name(self._sink.name), position, self._lease, named)
         self._position = position
 
+    def paused(self) -> bool:
+        """Whether an operator holds the lease."""
+        return self._store.cursors.holder(self._sink.name) == PAUSED_HOLDER
+
     def settle(self, *, idle: bool) -> Outcome:  # noqa: ARG002 - renewing is due in a storm too
-        """Renew the lease. Raises FencedError when it is lost."""
+        """Renew the lease once half of it is over. Raises FencedError when it is lost."""
+        if time.monotonic() - self._renewed < self._ttl / 2:
+            return Ok()
         renewed = self._store.cursors.acquire(self._sink.name, self._holder, self._ttl)
         if renewed is None or self._lease is None or renewed.fence != self._lease.fence:
             raise FencedError(f"lane {self._sink.name} was taken over by another relay")
-        self._lease = renewed
+        self._lease, self._renewed = renewed, time.monotonic()
         return Ok()
 
     def end(self) -> None:
@@ -158,10 +175,22 @@ def admit(sink: Sink, store: Store) -> int:
 class Lane(threading.Thread):
     """Runs until ``stop`` is set. Nothing that a sink does ends it."""
 
-    def __init__(self, sink: Sink, place: Place, store: Store, wake: Wake, stop: threading.Event, batch: int) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        place: Place,
+        store: Store,
+        wake: Wake,
+        stop: threading.Event,
+        batch: int,
+        feed: Everything | Feed | None = None,
+    ) -> None:
         super().__init__(name=f"lane-{sink.name}")
         self._sink, self._place, self._store = sink, place, store
         self._wake, self._stop_event, self._batch = wake, stop, batch
+        self._feed_of = feed or Everything()
+        self._counted: dict[str, int] = {}
+        self._warned = False
         self._attempt = 0
 
     def run(self) -> None:
@@ -171,8 +200,11 @@ class Lane(threading.Thread):
                 if self._place.begin():
                     self._feed()
                 else:
-                    self._stop_event.wait(LEASE_SECONDS / 4)
-            except (OSError, StoreUnavailableError, FencedError) as error:
+                    self._stand_by()
+            except FencedError as error:
+                logger.info("%s", error)
+                self._sink.close()
+            except (OSError, StoreUnavailableError) as error:
                 self._wait(Retry(str(error)))
             except Exception as error:
                 logger.exception("sink %s has a bug; it is tried again, the others go on", self._sink.name)
@@ -182,14 +214,18 @@ class Lane(threading.Thread):
         except (OSError, StoreUnavailableError) as error:
             logger.warning("sink %s: %s", self._sink.name, error)
 
+    def _stand_by(self) -> None:
+        """Another relay runs this lane, or an operator paused it."""
+        if self._place.paused():
+            self._report(PAUSED, "paused; `event-listener sink resume` lets it go on")
+        self._stop_event.wait(LEASE_SECONDS / 4)
+
     def _feed(self) -> None:
         self._report(OK, "")
         while not self._stop_event.is_set():
             turn = self._wake.turn()
             batch = self._read()
-            outcome: Outcome = Ok()
-            if batch:
-                outcome = self._taken(batch, self._sink.send(batch))
+            outcome = self._send(batch) if batch else Ok()
             if isinstance(outcome, Ok):
                 outcome = self._place.settle(idle=len(batch) < self._batch)
             if isinstance(outcome, Retry):
@@ -207,20 +243,49 @@ class Lane(threading.Thread):
             return self._store.log.read_payloads_after(after, self._batch)
         return self._store.log.read_events_after(after, self._batch)
 
-    def _taken(self, batch: Sequence[Unit], outcome: Outcome) -> Outcome:
-        """Move the cursor over what the sink took, and over what it will never take."""
+    def _send(self, batch: Sequence[Unit]) -> Outcome:
+        """Send what the routes choose. The cursor moves over what was taken, and over what never will be."""
+        chosen = self._fresh(self._feed_of(batch))
+        outcome = self._sink.send(chosen) if chosen else Ok()
         if isinstance(outcome, Ok):
-            self._place.advance(batch[-1].seq)
+            self._place.advance(batch[-1].seq, self._counts(len(chosen)))
             return outcome
         if isinstance(outcome, Reject):
-            refused = batch[outcome.done]
+            refused = chosen[outcome.done]
             logger.error("sink %s refuses %s %d: %s", self._sink.name, self._sink.unit, refused.seq, outcome.reason)
             self._store.cursors.reject(self._sink.name, self._sink.unit, refused.seq, outcome.reason)
-            self._place.advance(refused.seq)
+            self._place.advance(refused.seq, self._counts(outcome.done))
             return Ok()
         if outcome.done:
-            self._place.advance(batch[outcome.done - 1].seq)
+            self._place.advance(chosen[outcome.done - 1].seq, self._counts(outcome.done))
         return outcome
+
+    def _counts(self, sent: int) -> dict[str, int]:
+        """What was sent, and what the sink and its feed counted since the last time."""
+        now = {**self._feed_of.counts(), **getattr(self._sink, "counts", dict)()}
+        changed = {what: count - self._counted.get(what, 0) for what, count in now.items()}
+        self._counted = now
+        return {"sent": sent, **changed}
+
+    def _fresh(self, chosen: Sequence[Unit]) -> Sequence[Unit]:
+        """Without what waited longer than ``retain_for``; that is noted, counted and passed."""
+        limit = self._feed_of.retain_for
+        if not limit or not chosen:
+            return chosen
+        now = time.time_ns()
+        late = now - chosen[0].received_ns > limit * 5e8
+        if late and not self._warned:
+            text = "sink %s: events have waited for it for half of retain_for (%g s); after all of it they are skipped"
+            logger.warning(text, self._sink.name, limit)
+        self._warned = late
+        old = sum(now - unit.received_ns > limit * 1e9 for unit in chosen)
+        if old:
+            last = chosen[old - 1].seq
+            reason = f"{old} events up to this one waited longer than retain_for ({limit:g} s) and are skipped"
+            logger.error("sink %s: %s", self._sink.name, reason)
+            self._store.cursors.reject(self._sink.name, self._sink.unit, last, reason)
+            self._place.advance(last, {"skipped": old})
+        return chosen[old:]
 
     def _wait(self, retry: Retry) -> None:
         self._attempt += 1
@@ -237,13 +302,17 @@ class Lane(threading.Thread):
         except StoreUnavailableError as error:
             logger.warning("sink %s: %s; %s", self._sink.name, reason or state, error)
             return
-        if news and state == RETRYING:
+        if news and state == PAUSED:
+            logger.warning("sink %s is %s", self._sink.name, reason)
+        elif news and state == RETRYING:
             logger.error("sink %s fails and is tried again, others go on: %s", self._sink.name, reason)
         elif news:
             logger.info("sink %s works", self._sink.name)
 
 
-def lane_for(sink: Sink, store: Store, holder: str, wake: Wake, stop: threading.Event, batch: int) -> Lane:
+def lane_for(
+    sink: Sink, store: Store, holder: str, wake: Wake, stop: threading.Event, batch: int, feed: Everything | Feed
+) -> Lane:
     """The lane of a sink: with its own cursor where it keeps one, else leased."""
     place: Place = OwnPlace(sink, store) if isinstance(sink, LocalSink) else LeasedPlace(sink, store, holder)
-    return Lane(sink, place, store, wake, stop, batch)
+    return Lane(sink, place, store, wake, stop, feed.batch or batch, feed)

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from event_listener import backoff
+from event_listener.feed import feed_for
 from event_listener.indexer import Indexer
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.lanes import Lane, Wake, admit, lane_for
@@ -116,7 +117,10 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     for sink in sinks:
         # Before the indexer runs: a new sink begins at the head as of now, and misses nothing from here on.
         admit(sink, store)
-    lanes: list[Lane] = [lane_for(sink, store, holder, wake, stop, settings.relay.batch) for sink in sinks]
+    lanes: list[Lane] = [
+        lane_for(sink, store, holder, wake, stop, settings.relay.batch, feed_for(sink, settings, store))
+        for sink in sinks
+    ]
     for lane in lanes:
         lane.start()
     indexer = Indexer(settings.state_dir, store, settings.relay.batch)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from event_listener.settings import Secret
+from event_listener.settings_base import Secret
 
 
 class SecretError(Exception):

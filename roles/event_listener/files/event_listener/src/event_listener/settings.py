@@ -2,7 +2,7 @@
 """Every setting of the listener: its name, type, default and help, each said here and nowhere else.
 
 The file is YAML; `config_file.load()` turns it into `Settings` and explains what is wrong with it.
-`settings_reference.render()` turns the same classes into docs/settings.md.
+`settings_reference.render()` turns the same classes into docs/settings.md. The event bus: settings_bus.py.
 """
 
 from __future__ import annotations
@@ -10,34 +10,16 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
-import msgspec
 from msgspec import Meta, field
+
+from event_listener.settings_base import Secret, Section
+from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 
 # The id in /events/<id>: also part of file names, so never "." or "..".
 SOURCE_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$"
 
 Port = Annotated[str, Meta(min_length=1)]
 Status = Annotated[int, Meta(ge=200, le=599)]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A part of the configuration file. Unknown keys are an error, because a misspelt setting would be none."""
-
-
-class Secret(Section, frozen=True):
-    """Where a secret is found; the configuration file itself never holds one. Exactly one of the three."""
-
-    file: Annotated[str | None, Meta(description="Path of a file that holds it; one trailing newline is cut.")] = None
-    env: Annotated[str | None, Meta(description="Name of an environment variable that holds it.")] = None
-    credential: Annotated[
-        str | None,
-        Meta(description="Name of a systemd credential (`LoadCredential=`, read below $CREDENTIALS_DIRECTORY)."),
-    ] = None
-
-    def __post_init__(self) -> None:
-        if sum(reference is not None for reference in (self.file, self.env, self.credential)) != 1:
-            msg = "give exactly one of file, env, credential"
-            raise ValueError(msg)
 
 
 class IngestCredential(Section, frozen=True):
@@ -264,6 +246,14 @@ class Sinks(Section, frozen=True):
     json_lines: Annotated[
         FileSink, Meta(description="`Events_<address>.jsonl`: one JSON object per event record and line.")
     ] = field(default_factory=FileSink)
+    syslog: Annotated[list[SyslogSink], Meta(description="Syslog servers.")] = field(default_factory=list)
+    amqp: Annotated[list[AmqpSink], Meta(description="RabbitMQ topic exchanges.")] = field(default_factory=list)
+    kafka: Annotated[list[KafkaSink], Meta(description="Kafka topics.")] = field(default_factory=list)
+    http: Annotated[list[HttpSink], Meta(description="HTTP endpoints for CloudEvents.")] = field(default_factory=list)
+
+    def bus(self) -> list[BusSink]:
+        """The sinks that get events by routes."""
+        return [*self.syslog, *self.amqp, *self.kafka, *self.http]
 
 
 class Settings(Section, frozen=True):
@@ -295,3 +285,10 @@ class Settings(Section, frozen=True):
         default_factory=EventLogSettings
     )
     sinks: Annotated[Sinks, Meta(description="Where events go beside the event log.")] = field(default_factory=Sinks)
+    publish: Annotated[Publish, Meta(description="Categories that are published at all.")] = field(
+        default_factory=Publish
+    )
+    routes: Annotated[
+        list[Route],
+        Meta(description="Which events go where. Without any, each sink beyond this host gets every live event."),
+    ] = field(default_factory=list)

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from event_listener.settings import Secret, Settings
+from event_listener.settings import Settings
+from event_listener.settings_base import Secret
 from event_listener.settings_types import description, limits, struct_in, type_name
 
 _HEAD = """\

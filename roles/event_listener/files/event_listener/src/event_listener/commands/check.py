@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 
-from event_listener import config_file
+from event_listener import config_file, sinks
 from event_listener.commands import EXIT_CONFIGURATION, config_option, config_path
 from event_listener.filesystems import NetworkFilesystemError, refuse_network_filesystem
 from event_listener.secrets import SecretError, read_secret
-from event_listener.settings import Secret, Settings
+from event_listener.settings import Settings
+from event_listener.settings_base import Secret
 from event_listener.sockets import BindError, split_bind
 
 
@@ -80,19 +82,25 @@ def _references(settings: Settings) -> Iterator[str]:
                 yield f"{name}: {error}"
     if not settings.ingest.plain_http:
         yield from _tls(settings)
+    yield from sinks.problems(settings)
     yield from _state(settings)
 
 
-def secrets_in(settings: Settings) -> Iterator[tuple[str, Secret]]:
+def secrets_in(settings: msgspec.Struct, prefix: str = "") -> Iterator[tuple[str, Secret]]:
     """Yield each secret that the settings refer to, with its key."""
-    for index, item in enumerate(settings.ingest.credentials):
-        for name, secret in (("password", item.password), ("token", item.token)):
-            if secret is not None:
-                yield f"ingest.credentials[{index}].{name}", secret
-    if settings.event_log.password is not None:
-        yield "event_log.password", settings.event_log.password
-    for index, token in enumerate(settings.manage.tokens):
-        yield f"manage.tokens[{index}].token", token.token
+    for item in msgspec.structs.fields(type(settings)):
+        value = getattr(settings, item.name)
+        name = prefix + item.encode_name
+        named = [(name, value)]
+        if isinstance(value, list):
+            named = [(f"{name}[{index}]", element) for index, element in enumerate(value)]
+        elif isinstance(value, dict):
+            named = [(f"{name}.{key}", element) for key, element in value.items()]
+        for inner, element in named:
+            if isinstance(element, Secret):
+                yield inner, element
+            elif isinstance(element, msgspec.Struct):
+                yield from secrets_in(element, f"{inner}.")
 
 
 def _tls(settings: Settings) -> Iterator[str]:

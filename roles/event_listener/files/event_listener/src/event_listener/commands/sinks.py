@@ -19,10 +19,19 @@ def sinks(settings: Settings) -> None:
     with opened(settings) as store:
         found = status.sinks(store)
         age = status.relay_age(store)
+        counts = store.cursors.counts()
     rows = [
-        [sink.name, sink.state, rfc3339(sink.since_ns), f"{sink.lag} {sink.unit}s", str(sink.rejected), sink.reason]
+        [
+            sink.name,
+            sink.state,
+            rfc3339(sink.since_ns),
+            f"{sink.lag} {sink.unit}s",
+            str(counts.get((sink.name, "sent"), "")),
+            str(sink.rejected),
+            sink.reason,
+        ]
         for sink in found
     ]
-    table(["SINK", "STATE", "SINCE", "BEHIND", "REJECTED", "REASON"], rows)
+    table(["SINK", "STATE", "SINCE", "BEHIND", "SENT", "REJECTED", "REASON"], rows)
     if age is None or age > status.STALE_SECONDS:
         raise click.ClickException("the relay doesn't run, so nothing moves")

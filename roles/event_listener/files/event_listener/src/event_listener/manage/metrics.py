@@ -96,6 +96,12 @@ def _sinks(store: Store) -> Iterator[Metric]:
     yield _gauge("sink_up", "Whether a sink works.", up, "sink")
     rejected = {sink.name: float(sink.rejected) for sink in found}
     yield _counter("sink_rejected_total", "Units that a sink refused for good.", rejected, "sink")
+    counted = CounterMetricFamily(
+        PREFIX + "sink_counts_total", "What a sink counted: sent, unroutable, skipped, ...", labels=["sink", "what"]
+    )
+    for labels, count in store.cursors.counts().items():
+        counted.add_metric(list(labels), count)
+    yield counted
 
 
 def _gauge(name: str, text: str, values: dict[str, float], label: str = "") -> Metric:

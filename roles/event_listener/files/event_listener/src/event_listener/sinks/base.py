@@ -41,11 +41,19 @@ class Reject(msgspec.Struct, frozen=True):
 Outcome = Ok | Retry | Reject
 
 
+def shifted(outcome: Outcome, by: int) -> Outcome:
+    """The outcome of a part of a batch, ``by`` units of which were taken before it."""
+    return outcome if isinstance(outcome, Ok) else msgspec.structs.replace(outcome, done=outcome.done + by)
+
+
 class Sink(Protocol):
     """Where events go."""
 
-    name: ClassVar[str]
     unit: ClassVar[UnitName]
+
+    @property
+    def name(self) -> str:
+        """Names its lane, its cursor and its metrics."""
 
     def send(self, batch: Sequence[Any]) -> Outcome:
         """Take a batch of ``unit``, oldest first. Answers instead of raising for whatever the destination does."""

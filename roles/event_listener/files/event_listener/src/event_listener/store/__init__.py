@@ -12,7 +12,7 @@ from event_listener.secrets import SecretError, read_secret
 from event_listener.settings import EventLogSettings
 from event_listener.store import migrations
 from event_listener.store.backend import Backend, SQLiteBackend, StoreUnavailableError
-from event_listener.store.cursors import Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
+from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Written
 from event_listener.store.move import marker
 from event_listener.store.postgresql import PostgreSQLBackend
@@ -22,6 +22,7 @@ from event_listener.store.sources import Activity, Sources
 
 __all__ = [
     "MAX_LIMIT",
+    "PAUSED_HOLDER",
     "Activity",
     "Arrival",
     "Cursors",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +14,9 @@ from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
 
 Unit = Literal["payload", "event"]
+PAUSED_HOLDER = "paused by an operator"
+_COUNT = "sink:"
+_NEVER_NS = (1 << 63) - 1
 
 
 class FencedError(Exception):
@@ -92,13 +95,21 @@ class Cursors:
             found = connection.execute(select(schema.cursor.c.name, schema.cursor.c.position))
             return {row.name: row.position for row in found}
 
-    def advance(self, name: str, value: int, lease: Lease | None = None) -> None:
-        """Move a cursor. With a lease: only while it holds, checked in the same transaction. Raises FencedError."""
+    def advance(
+        self, name: str, value: int, lease: Lease | None = None, counts: Mapping[str, int] | None = None
+    ) -> None:
+        """Move a cursor, and add to counters. With a lease: only while it holds, in one transaction.
+
+        Raises FencedError.
+        """
         key = self._key(name)
         with self._backend.write(key if lease is None else _lock(lease.name)) as connection:
             if lease is not None:
                 _check(connection, lease)
             set_position(self._backend, connection, key, value)
+            if counts:
+                named = [{"name": _COUNT + what, "value": count} for what, count in counts.items()]
+                self._backend.upsert(connection, schema.counter, named, add=("value",))
 
     def begin(self, name: str, value: int) -> int:
         """Where a cursor stands; one that doesn't exist is made, at ``value``. Two relays that begin agree."""
@@ -109,6 +120,51 @@ class Cursors:
                 return int(found)
             set_position(self._backend, connection, key, value)
         return value
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """What the lanes counted: by sink and what."""
+        table = schema.counter
+        with self._backend.read() as connection:
+            found = connection.execute(select(table).where(table.c.name.startswith(_COUNT, autoescape=True)))
+            return {tuple(row.name.removeprefix(_COUNT).split(":", 1)): int(row.value) for row in found}
+
+    def rewind(self, name: str, lane: str, value: int) -> None:
+        """Move a lane's cursor from outside; whoever runs the lane is fenced, and goes on from there."""
+        with self._backend.write(_lock(lane)) as connection:
+            self._seize(connection, lane, None)
+            set_position(self._backend, connection, name, value)
+
+    def pause(self, lane: str) -> None:
+        """Take the lease away from whoever has it, until :meth:`resume`."""
+        with self._backend.write(_lock(lane)) as connection:
+            self._seize(connection, lane, PAUSED_HOLDER)
+
+    def resume(self, lane: str) -> bool:
+        """Let a paused lane go on; returns whether it was paused."""
+        table = schema.lease
+        held = table.c.name == lane, table.c.holder == PAUSED_HOLDER, table.c.expires_ns > 0
+        with self._backend.write(_lock(lane)) as connection:
+            return connection.execute(table.update().where(*held).values(expires_ns=0)).rowcount > 0
+
+    def holder(self, lane: str) -> str:
+        """Who holds a lease now; empty for nobody."""
+        table = schema.lease
+        with self._backend.read() as connection:
+            now = self._backend.now_ns(connection)
+            query = select(table.c.holder).where(table.c.name == lane, table.c.expires_ns > now)
+            return str(connection.execute(query).scalar() or "")
+
+    def _seize(self, connection: Connection, lane: str, holder: str | None) -> None:
+        """A new fence for a lease, and a new holder if one is given."""
+        table = schema.lease
+        row = connection.execute(select(table).where(table.c.name == lane)).one_or_none()
+        lease = Lease(
+            lane,
+            holder or (row.holder if row is not None else ""),
+            row.fence + 1 if row is not None else 1,
+            _NEVER_NS if holder else (row.expires_ns if row is not None else 0),
+        )
+        self._backend.upsert(connection, table, [msgspec.structs.asdict(lease)], add=())
 
     def acquire(self, name: str, holder: str, ttl: float) -> Lease | None:
         """Take or renew a lease for ``ttl`` seconds; None while another holder's is good."""

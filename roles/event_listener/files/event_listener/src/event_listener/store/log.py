@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from event_listener.event import Event, Origin, Payload, Record, public_id
 from event_listener.store import rows, schema
@@ -84,6 +84,13 @@ class EventLog:
         """The last event's ``seq``; 0 for an empty log. Purging doesn't lower it."""
         with self._backend.read() as connection:
             return rows.last(connection, schema.event)
+
+    def before(self, received_ns: int) -> int:
+        """The ``seq`` before the first event that was received then or later; the head if there is none."""
+        table = schema.event
+        with self._backend.read() as connection:
+            first = connection.execute(select(func.min(table.c.seq)).where(table.c.received_ns >= received_ns)).scalar()
+            return int(first) - 1 if first is not None else rows.last(connection, schema.event)
 
     def payload_head(self) -> int:
         """The last payload's ``seq``."""

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`event-listener sink` and `check` as an operator runs them, beside a relay that works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from event_listener.event import rfc3339
+
+from tests.integration.bus.bus_harness import HttpPeer, RunningRelay
+from tests.services.service import wait_until
+
+
+@pytest.fixture
+def peer():
+    peer = HttpPeer()
+    yield peer
+    peer.close()
+
+
+def command(directory, sinks, *arguments, status=0, **settings):
+    config = directory / "config.yml"
+    files = {"text_log": {"enabled": False}, "json_lines": {"directory": str(directory / "logs")}}
+    ingest = {"plain_http": True}
+    data = {"state_dir": str(directory / "state"), "user": "root", "ingest": ingest, "sinks": {**files, **sinks}}
+    config.write_text(yaml.safe_dump({**data, **settings}))
+    line = [sys.executable, "-m", "event_listener", "--config", str(config), *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_pause_resume_replay_rejected(tmp_path, peer):
+    sinks = peer.sinks(peer.target()[0])
+    with RunningRelay(tmp_path, sinks) as relay:
+        relay.feed(10)
+        relay.wait_for("bus")
+        logged = relay.logged()
+        assert "paused" in command(tmp_path, sinks, "sink", "pause", "bus")
+        wait_until(lambda: relay.state("bus")[0] == "paused", "the lane stopped", 15)
+        assert "paused" in command(tmp_path, sinks, "sinks")
+        relay.feed(10)
+        wait_until(lambda: relay.json_lines() == 20, "the neighbour goes on")
+        assert len(peer.received()) == 10
+        assert "goes on" in command(tmp_path, sinks, "sink", "resume", "bus")
+        relay.wait_for("bus")
+        assert "wasn't paused" in command(tmp_path, sinks, "sink", "resume", "bus")
+
+        replay = ("sink", "replay", "bus", "--from")
+        assert "12 events are looked at again" in command(tmp_path, sinks, *replay, logged[8].id)
+        wait_until(lambda: len(peer.received()) == 32, "they came again", 15)
+        assert peer.received()[20] == logged[8]
+        start = rfc3339(relay.store.queries.get(logged[0].id).received_ns)
+        assert "20 events are looked at again" in command(tmp_path, sinks, *replay, start)
+        wait_until(lambda: len(peer.received()) == 52, "all came again", 15)
+
+        peer.answers = [lambda _body: (400, {})] * 100
+        relay.feed(1)
+        relay.wait_for("bus")
+        assert "event 21: 127.0.0.1" in command(tmp_path, sinks, "sink", "rejected", "bus")
+
+
+def test_what_cannot_be_done_is_said(tmp_path, peer):
+    sinks = peer.sinks(peer.target()[0])
+    with RunningRelay(tmp_path, sinks):
+        assert "not configured; those that" in command(tmp_path, sinks, "sink", "pause", "other", status=1)
+        assert "is a file sink" in command(tmp_path, sinks, "sink", "pause", "json_lines", status=1)
+        answer = command(tmp_path, sinks, "sink", "replay", "bus", "--from", "yesterday", status=1)
+        assert "neither the id of a stored event nor a time" in answer
+
+
+@pytest.mark.parametrize(
+    ("sinks", "problem"),
+    [
+        ({"kafka": [{"name": "k", "topic": "t"}]}, "sinks.kafka: k: bootstrap.servers is missing"),
+        ({"syslog": [{"name": "s", "host": "h", "tls": {"ca": "/nowhere/ca.pem"}}]}, "/nowhere/ca.pem can't be used"),
+        ({"http": [{"name": "h", "url": "https://h/", "token": {"env": "NO_SUCH"}}]}, "sinks.http[0].token"),
+    ],
+)
+def test_check_looks_at_what_sinks_refer_to(tmp_path, sinks, problem):
+    (tmp_path / "state").mkdir()
+    assert problem in command(tmp_path, sinks, "check", status=78)
+
+
+def test_a_sink_without_its_library_waits_and_says_which(tmp_path, monkeypatch):
+    """As where the extra isn't installed: nothing else is disturbed, and `check` says it beforehand."""
+    monkeypatch.setitem(sys.modules, "pika", None)
+    monkeypatch.delitem(sys.modules, "event_listener.sinks.amqp", raising=False)
+    monkeypatch.delitem(sys.modules, "event_listener.sinks.amqp_link", raising=False)
+    with RunningRelay(tmp_path, {"amqp": [{"name": "bus", "hosts": ["127.0.0.1:1"]}]}) as relay:
+        relay.feed(1)
+        wait_until(lambda: "redfleet-event-listener[amqp]" in relay.state("bus")[1], "it says what to install")
+        wait_until(lambda: relay.json_lines() == 1, "the neighbour goes on")
