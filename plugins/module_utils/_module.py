@@ -9,12 +9,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.redfleet.events.plugins.module_utils._client import REDFISH_MISSING
+from ansible_collections.redfleet.events.plugins.module_utils._redact import path_secrets_in
 from ansible_collections.redfleet.events.plugins.module_utils._task import Run, perform
 
 
 def serve(argument_spec: dict[str, Any], run: Run) -> None:
     """Be a module: read the options, run, answer, exit."""
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
+    module.no_log_values.update(path_secrets_in(module.params))
     if REDFISH_MISSING:
         module.fail_json(msg=missing_required_lib("redfish"), exception=REDFISH_MISSING)
     result = perform(run, module.params, module.check_mode, set(module.no_log_values))

@@ -5,11 +5,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 MASK = "********"
 # Keys whose values are secrets wherever a BMC shows them (EventDestination.SNMP, EventService.SMTP, Oem).
 SECRET_KEYS = frozenset({"httpheaders", "password", "authenticationkey", "encryptionkey", "trapcommunity"})
+
+# The marker of a path secret: the event listener's /events/<source>/secret-<random>, in whatever URL or message.
+_PATH_SECRET = re.compile(r"(?<=/)secret-[A-Za-z0-9_-]{16,}")
+
+
+def path_secrets_in(value: Any) -> set[str]:
+    """The path secrets in the texts of a value, however deep."""
+    if isinstance(value, dict):
+        return set().union(*map(path_secrets_in, value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(path_secrets_in, value))
+    return set(_PATH_SECRET.findall(value)) if isinstance(value, str) else set()
 
 
 def masked(value: Any, secret: bool = False) -> Any:
@@ -19,7 +32,7 @@ def masked(value: Any, secret: bool = False) -> Any:
     if isinstance(value, list):
         return [masked(item, secret) for item in value]
     if isinstance(value, str):
-        return MASK if secret and value else _without_userinfo(value)
+        return MASK if secret and value else _PATH_SECRET.sub(MASK, _without_userinfo(value))
     return value
 
 

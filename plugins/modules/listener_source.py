@@ -67,6 +67,28 @@ options:
         description: What this source is answered, where it differs from the listener's setting. Older iLOs reject 204.
         type: int
         choices: [200, 202, 204]
+      path_secrets:
+        description:
+          - Secret paths of a BMC that can send no header, C(/events/NAME/SECRET).
+          - They replace those that were registered; an empty list revokes all.
+        type: list
+        elements: dict
+        suboptions:
+          id:
+            description: Names the secret, so that it can be replaced and revoked.
+            type: str
+            required: true
+          secret:
+            description:
+              - V(secret-) and 32 to 128 random letters, digits, dashes and underscores.
+              - The listener keeps a digest only.
+              - Without it the secret that is registered by this O(sources[].path_secrets[].id) stays.
+            type: str
+          networks:
+            description: CIDR networks that it is valid from.
+            type: list
+            elements: str
+            required: true
 """
 
 EXAMPLES = r"""
@@ -112,6 +134,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
 
+PATH_SECRET = {
+    "id": {"type": "str", "required": True},
+    "secret": {"type": "str", "no_log": True},
+    "networks": {"type": "list", "elements": "str", "required": True},
+}
 SOURCE = {
     "name": {"type": "str", "required": True},
     "address": {"type": "str"},
@@ -124,6 +151,7 @@ SOURCE = {
     "domain": {"type": "str"},
     "state": {"type": "str", "choices": ["active", "maintenance", "retired"]},
     "response_status": {"type": "int", "choices": [200, 202, 204]},
+    "path_secrets": {"type": "list", "elements": "dict", "options": PATH_SECRET, "no_log": False},
 }
 ARGUMENT_SPEC = {
     **CONNECTION,
@@ -134,6 +162,10 @@ ARGUMENT_SPEC = {
 def wanted(source: dict[str, Any]) -> dict[str, Any]:
     """A source as the API takes it: what isn't given is left out, an empty text is null, labels are text."""
     found = {name: (None if value == "" else value) for name, value in source.items() if value is not None}
+    if "path_secrets" in found:
+        found["path_secrets"] = [
+            {key: one[key] for key in one if one[key] is not None} for one in found["path_secrets"]
+        ]
     if "labels" in found:
         found["labels"] = {str(name): str(value) for name, value in found["labels"].items()}
     return found

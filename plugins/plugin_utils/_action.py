@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.redfleet.events.plugins.module_utils import _tls
 from ansible_collections.redfleet.events.plugins.module_utils._client import REDFISH_MISSING
+from ansible_collections.redfleet.events.plugins.module_utils._redact import path_secrets_in
 from ansible_collections.redfleet.events.plugins.module_utils._task import Run, perform
 
 _tls.prepare()
@@ -87,7 +88,7 @@ class InWorker(ActionBase):
         validated = ArgumentSpecValidator(self.argument_spec).validate(arguments)
         # Before validation a dictionary may be one string, afterwards a refused value may be gone.
         secrets = secrets_in(self.argument_spec, arguments)
-        secrets |= secrets_in(self.argument_spec, validated.validated_parameters)
+        secrets |= secrets_in(self.argument_spec, validated.validated_parameters) | path_secrets_in(arguments)
         if validated.error_messages:
             told = remove_values("; ".join(validated.error_messages), secrets)
             return {"failed": True, "changed": False, "msg": told, "reason": "invalid_input", "status": None}

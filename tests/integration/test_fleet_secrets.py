@@ -13,8 +13,9 @@ from redfish_simulator.client import Fleet
 from tests.integration.fleet_play import ADAPTERS, Runner
 
 HEADERS = {"Authorization": "Bearer c0ffee-secret-token", "X-Key": "another-secret-value"}
+PATH_SECRET = "secret-" + "pAth_" * 9
 FOREIGN = {
-    "Destination": "https://user:foreign-password@192.0.2.9/",
+    "Destination": "https://user:foreign-password@192.0.2.9/events/x/secret-foreignforeignforeignforeignforeign",
     "Protocol": "Redfish",
     "Context": "theirs",
     "HttpHeaders": [{"Authorization": "Basic foreign-secret"}],
@@ -38,7 +39,7 @@ def test_no_secret_is_shown(bmcs: Fleet, tmp_path: Path, adapter: str):
         "_flags": ("-vvv", "--diff"),
         "_environ": {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_INJECT_INVOCATION": "true"},
     }
-    declared = {"destination": "https://127.0.0.1:9/", "http_headers": HEADERS}
+    declared = {"destination": f"https://127.0.0.1:9/events/bmc/{PATH_SECRET}", "http_headers": HEADERS}
     outputs = [
         run.task("event_destination", adapter, _check=True, **common, **declared),
         run.task("event_destination", adapter, **common, **declared),
@@ -51,7 +52,15 @@ def test_no_secret_is_shown(bmcs: Fleet, tmp_path: Path, adapter: str):
     seen = "".join(each.output + str(each.results) for each in outputs) + log.read_text()
     assert "********" in seen
     assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in seen
-    secrets = [*HEADERS.values(), "c0ffee", "foreign-password", "foreign-secret", "mail-secret"]
+    secrets = [
+        *HEADERS.values(),
+        "c0ffee",
+        "foreign-password",
+        "foreign-secret",
+        "mail-secret",
+        PATH_SECRET,
+        "foreignforeign",
+    ]
     for bmc in bmcs.bmcs:
         pair = f"{bmc.username}:{bmc.password}".encode()
         secrets += [bmc.password, base64.b64encode(pair).decode()]

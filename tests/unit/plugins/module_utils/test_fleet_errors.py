@@ -18,7 +18,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     page_title,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._negotiation import amend
-from ansible_collections.redfleet.events.plugins.module_utils._redact import masked
+from ansible_collections.redfleet.events.plugins.module_utils._redact import masked, path_secrets_in
 from ansible_collections.redfleet.events.plugins.module_utils._test_event import reshape, shape, values_for
 from ansible_collections.redfleet.events.plugins.module_utils._tls import normal_fingerprint
 from ansible_collections.redfleet.events.plugins.modules import event_destination
@@ -151,6 +151,15 @@ def test_headers_become_one_object_where_a_list_is_the_wrong_type():
     more = amend(body, answer(400, message("PropertyValueTypeError", "x", "HttpHeaders")), DECLARED)
     assert more is not None
     assert more.body["HttpHeaders"] == {"A": "b", "C": "d"}
+
+
+def test_path_secrets_are_masked_by_their_marker():
+    """Wherever the listener's path stands in a text; other paths are left alone."""
+    secret = "secret-" + "aZ-_9" * 9
+    shown = {"Destination": f"https://proxy.example/redfish/events/bmc1/{secret}?x=1", "Context": "/secret-room"}
+    assert masked(shown)["Destination"] == "https://proxy.example/redfish/events/bmc1/********?x=1"
+    assert masked(shown)["Context"] == "/secret-room"
+    assert path_secrets_in([shown, {"a": ("b", 1, None)}]) == {secret}
 
 
 def test_secrets_are_masked_wherever_a_bmc_shows_them():

@@ -128,5 +128,9 @@ def is_backfill(entry: Entry) -> bool:
 
 def _entry_of(source: Source) -> SourceEntry:
     return SourceEntry(
-        name=source.name, address=source.address, state=source.state, response_status=source.response_status
+        name=source.name,
+        address=source.address,
+        state=source.state,
+        response_status=source.response_status,
+        path_secrets=source.path_secrets,
     )

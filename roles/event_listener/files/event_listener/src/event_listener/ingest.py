@@ -22,6 +22,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from event_listener import ingest_metrics as metrics
+from event_listener import path_secret
 from event_listener.addresses import UNIX_PEER, PeerResolver, canonical_address, contains, parse_networks
 from event_listener.admission import Admission, Visit
 from event_listener.auth import CHALLENGE, Authenticator
@@ -108,11 +109,11 @@ class Receiver:
         peer = canonical_address(remote) if remote else UNIX_PEER
         return "" if peer == UNIX_PEER or self._peers.is_proxy(peer) else peer
 
-    def receive(self, environ: dict[str, Any], source: str | None) -> Response:
-        """Return the answer to a POST for `source` (the id in the path, None for `/`)."""
+    def receive(self, environ: dict[str, Any], source: str | None, secret: str | None = None) -> Response:
+        """Return the answer to a POST for `source` and path `secret` (in the path; None for `/`)."""
         peer = self._peers.resolve(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
         try:
-            credential, registered = self._admit(environ, source, peer)
+            credential, registered = self._admit(environ, source, peer, secret)
             with contextlib.ExitStack() as memory:
                 body = self._body(environ, memory)
                 entry = self._entry(environ, source, peer, credential, body)
@@ -123,18 +124,16 @@ class Receiver:
             return self._unavailable(error)
         return self._accepted(entry, registered)
 
-    def _admit(self, environ: dict[str, Any], source: str | None, peer: str) -> tuple[str, SourceEntry | None]:
+    def _admit(
+        self, environ: dict[str, Any], source: str | None, peer: str, secret: str | None
+    ) -> tuple[str, SourceEntry | None]:
         """Return the credential's name and the registered source; raises RefusedError."""
         if self._allowed and not contains(self._allowed, peer):
             detail = "this network is not allowed to send events"
             self._refuse_stranger(environ, peer, 403, "network", detail)
-        verdict = self._authenticator.judge(environ.get("HTTP_AUTHORIZATION"))
-        if not verdict.name:
-            detail = f"{verdict.reason} credentials; set them in the subscription's HttpHeaders"
-            challenge = {"WWW-Authenticate": CHALLENGE}
-            self._refuse_stranger(environ, peer, 401, f"credentials_{verdict.reason}", detail, challenge)
-        _welcome(environ)
         registered = self._registry.find(source, peer)
+        credential = self._credential(environ, peer, registered, secret)
+        _welcome(environ)
         if self._registry.problem:
             self._notices.warn("registry", self._registry.problem)
         if self._settings.registered_only and (registered is None or registered.state == "retired"):
@@ -144,7 +143,25 @@ class Receiver:
             self._refuse(
                 environ, self._settings.quarantine_max_body, 415, "compressed", detail, {"Accept-Encoding": "identity"}
             )
-        return verdict.name, registered
+        return credential, registered
+
+    def _credential(
+        self, environ: dict[str, Any], peer: str, registered: SourceEntry | None, secret: str | None
+    ) -> str:
+        """Return the name of what was shown: a secret in the path, else the Authorization header."""
+        if secret is None:
+            verdict = self._authenticator.judge(environ.get("HTTP_AUTHORIZATION"))
+            name, reason = verdict.name, verdict.reason
+            detail = f"{reason} credentials; set them in the subscription's HttpHeaders"
+        else:
+            usable = registered is not None and registered.state != "retired"
+            found = path_secret.match(registered.path_secrets if registered and usable else (), secret, peer)
+            name, reason = f"path:{found}" if found else "", "path"
+            detail = "no secret path of this source and network; look at `event-listener sources secrets`"
+        if not name:
+            challenge = {"WWW-Authenticate": CHALLENGE}
+            self._refuse_stranger(environ, peer, 401, f"credentials_{reason}", detail, challenge)
+        return name
 
     def _body(self, environ: dict[str, Any], memory: contextlib.ExitStack) -> bytes:
         limit, seconds = self._settings.quarantine_max_body, self._settings.body_timeout
@@ -242,12 +259,14 @@ def create_app(receiver: Receiver) -> Flask:
     app = Flask("event_listener.ingest", static_folder=None)
     app.url_map.strict_slashes = False
 
-    def receive(source: str | None = None) -> Response:
+    def receive(source: str | None = None, secret: str | None = None) -> Response:
         if source is not None and not _SOURCE_ID.fullmatch(source):
             return _not_found()
-        return receiver.receive(request.environ, source)
+        if secret is not None and not path_secret.is_one(secret):
+            return _not_found()
+        return receiver.receive(request.environ, source, secret)
 
-    for rule in ("/", "/events/<source>"):
+    for rule in ("/", "/events/<source>", "/events/<source>/<secret>"):
         app.add_url_rule(rule, "receive", receive, methods=["POST"], provide_automatic_options=False)
 
     @app.errorhandler(HTTPException)

@@ -15,14 +15,21 @@ _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def ingest_answers(settings: Settings) -> bool:
-    """Whether the ingest server answers a GET with its 405, at its first address."""
+    """Whether the ingest server answers a GET with its 405, or asks for a certificate, at its first address."""
     tls = not settings.ingest.plain_http
-    return _status(settings.ingest.bind[0], "/", tls=tls) == 405
+    try:
+        return _status(settings.ingest.bind[0], "/", tls=tls) == 405
+    except _CertificateWantedError:
+        return True
 
 
 def manage_answers(settings: Settings) -> bool:
     """Whether the management server says that it is alive."""
     return _status(settings.manage.bind, "/health/live", tls=False) in (200, 401)
+
+
+class _CertificateWantedError(Exception):
+    """A worker took the connection and wants a client's certificate (ingest.tls.client_ca)."""
 
 
 def _status(bind: str, path: str, *, tls: bool) -> int | None:
@@ -33,6 +40,11 @@ def _status(bind: str, path: str, *, tls: bool) -> int | None:
             return connection.getresponse().status
         finally:
             connection.close()
+    except ssl.SSLError as error:
+        # We have none to show; with TLS 1.3 the alert comes with the first read.
+        if "CERTIFICATE_REQUIRED" in str(error) or "HANDSHAKE_FAILURE" in str(error):
+            raise _CertificateWantedError from error
+        return None
     except (OSError, http.client.HTTPException):
         return None
 

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from event_listener.addresses import canonical_address
+from event_listener import path_secret
+from event_listener.addresses import canonical_address, parse_networks
+from event_listener.path_secret import PathSecret
 from event_listener.settings import SOURCE_ID_PATTERN
 
 SourceState = Literal["active", "maintenance", "retired"]
@@ -40,6 +42,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     domain: str | None = None
     state: SourceState = "active"
     response_status: ResponseStatus | None = None
+    path_secrets: list[PathSecret] = []
+
+
+class PathSecretChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A secret path that shall be valid; without ``secret`` the one that is registered by this id."""
+
+    id: str
+    networks: list[str]
+    secret: str | None = None
 
 
 class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +67,7 @@ class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     domain: str | msgspec.UnsetType | None = msgspec.UNSET
     state: SourceState | msgspec.UnsetType = msgspec.UNSET
     response_status: ResponseStatus | msgspec.UnsetType | None = msgspec.UNSET
+    path_secrets: list[PathSecretChange] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SourceDiff(msgspec.Struct, frozen=True):
@@ -91,6 +103,7 @@ def changes(document: Any) -> list[SourceChange]:
         if change.name in names:
             raise InvalidSourceError(f"source {change.name} is given twice")
         _check_address(change)
+        _check_path_secrets(change)
         names.add(change.name)
     return found
 
@@ -99,6 +112,31 @@ def _check_address(change: SourceChange) -> None:
     """An address is printed in the text log and names its file."""
     if isinstance(change.address, str) and not _ADDRESS.fullmatch(canonical_address(change.address)):
         raise InvalidSourceError(f"source {change.name}: its address is neither an IP address nor a host name")
+
+
+def _check_path_secrets(change: SourceChange) -> None:
+    """Refuse what isn't unguessable or bound to networks; no message quotes a secret."""
+    known = change.path_secrets if isinstance(change.path_secrets, list) else []
+    if len({one.id for one in known}) != len(known):
+        raise InvalidSourceError(f"source {change.name}: two path secrets have the same id")
+    for one in known:
+        where = f"source {change.name}: path secret {one.id[:140]!r}"
+        if not _NAME.match(one.id):
+            raise InvalidSourceError(f"{where}: an id is made of letters, digits, dots, colons, dashes, underscores")
+        if one.secret is not None and not path_secret.is_one(one.secret):
+            raise InvalidSourceError(f'{where}: a secret is "secret-" and 32 to 128 random letters, digits, - and _')
+        try:
+            bound = bool(parse_networks(one.networks))
+        except ValueError as error:
+            raise InvalidSourceError(f"{where}: {error}") from error
+        if not bound:
+            raise InvalidSourceError(f"{where}: give the networks it is valid from")
+
+
+def shown(source: Source) -> dict[str, Any]:
+    """A source as JSON that may be shown: of a path secret, what tells it from its successor."""
+    hidden = [{"id": one.id, "networks": one.networks, "fingerprint": one.digest[:12]} for one in source.path_secrets]
+    return {**msgspec.to_builtins(source), "path_secrets": hidden}
 
 
 def plan(existing: dict[str, Source], wanted: Iterable[SourceChange]) -> SourcePlan:
@@ -111,8 +149,7 @@ def plan(existing: dict[str, Source], wanted: Iterable[SourceChange]) -> SourceP
             result.unchanged.append(change.name)
             continue
         (result.updated if before else result.created).append(change.name)
-        shown = msgspec.to_builtins(before) if before else None
-        result.diff.append(SourceDiff(change.name, shown, msgspec.to_builtins(after)))
+        result.diff.append(SourceDiff(change.name, shown(before) if before else None, shown(after)))
         result.write.append(after)
     return result
 
@@ -125,7 +162,18 @@ def _changed(source: Source, change: SourceChange) -> Source:
     }
     if given.get("address"):
         given["address"] = canonical_address(given["address"])
+    if "path_secrets" in given:
+        given["path_secrets"] = [_path_secret(source, one) for one in given["path_secrets"]]
     return msgspec.structs.replace(source, **given)
+
+
+def _path_secret(source: Source, wanted: PathSecretChange) -> PathSecret:
+    known = {one.id: one.digest for one in source.path_secrets}
+    digest = path_secret.digest(wanted.secret) if wanted.secret is not None else known.get(wanted.id)
+    if digest is None:
+        raise InvalidSourceError(f"source {source.name}: path secret {wanted.id} isn't registered; give its secret")
+    networks = [str(network) for network in parse_networks(wanted.networks)]
+    return PathSecret(id=wanted.id, digest=digest, networks=networks)
 
 
 class Identity(msgspec.Struct, frozen=True):

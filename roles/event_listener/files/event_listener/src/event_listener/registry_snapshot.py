@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from event_listener.addresses import canonical_address
+from event_listener.path_secret import PathSecret
 
 RECHECK_SECONDS = 1.0
 
@@ -22,6 +23,7 @@ class SourceEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     address: str | None = None
     state: str = "active"
     response_status: int | None = None
+    path_secrets: list[PathSecret] = []
 
 
 class Snapshot(msgspec.Struct, frozen=True):

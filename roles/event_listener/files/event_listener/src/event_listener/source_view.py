@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from event_listener.event import rfc3339
 from event_listener.registry import Source
+from event_listener.registry import shown as shown_source
 from event_listener.store import Activity, Sources
 
 
@@ -16,7 +15,7 @@ def shown(name: str, source: Source | None, activity: Activity | None) -> dict[s
     """One source."""
     fields = source or Source(name=name, address=activity.address if activity else None)
     return {
-        **msgspec.to_builtins(fields),
+        **shown_source(fields),
         "registered": source is not None,
         "last_seen": rfc3339(activity.last_seen_ns) if activity else None,
         "payloads": activity.payloads if activity else 0,

@@ -8,12 +8,13 @@ from typing import Any, get_args
 
 import click
 
-from event_listener import registry
+from event_listener import path_secret, registry
 from event_listener.commands import with_settings
 from event_listener.commands.store_access import as_lines, opened, table
 from event_listener.event import nanoseconds
 from event_listener.settings import Settings
 from event_listener.source_view import view
+from event_listener.store import Store
 
 _TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain")
 
@@ -101,3 +102,47 @@ def remove(settings: Settings, names: tuple[str, ...]) -> None:
         unknown = [name for name in names if not store.sources.delete(name)]
     if unknown:
         raise click.ClickException(f"not registered: {', '.join(unknown)}")
+
+
+@sources.command("secrets")
+@with_settings
+@click.argument("name")
+def list_secrets(settings: Settings, name: str) -> None:
+    """List the secret paths of a source (never the secrets: those aren't kept)."""
+    with opened(settings) as store:
+        known = _known(store, name)
+    table(["ID", "NETWORKS"], [[one["id"], " ".join(one["networks"])] for one in known])
+
+
+@sources.command("secret")
+@with_settings
+@click.argument("name")
+@click.argument("secret_id", metavar="ID")
+@click.option("--network", multiple=True, required=True, metavar="CIDR", help="Where it is valid from. Repeatable.")
+def make_secret(settings: Settings, name: str, secret_id: str, network: tuple[str, ...]) -> None:
+    """Make a secret path for a BMC that can send no header, and print it: once, since only a digest is kept."""
+    secret = path_secret.generate()
+    with opened(settings) as store:
+        known = [one for one in _known(store, name) if one["id"] != secret_id]
+        added = {"id": secret_id, "networks": list(network), "secret": secret}
+        store.sources.upsert(registry.changes([{"name": name, "path_secrets": [*known, added]}]))
+    click.echo(f"/events/{name}/{secret}")
+
+
+@sources.command("revoke")
+@with_settings
+@click.argument("name")
+@click.argument("secret_id", metavar="ID")
+def revoke(settings: Settings, name: str, secret_id: str) -> None:
+    """Revoke one secret path of a source; the others stay valid."""
+    with opened(settings) as store:
+        known = _known(store, name)
+        kept = [one for one in known if one["id"] != secret_id]
+        if kept == known:
+            raise click.ClickException(f"{name} has no path secret {secret_id}; see `event-listener sources secrets`")
+        store.sources.upsert(registry.changes([{"name": name, "path_secrets": kept}]))
+
+
+def _known(store: Store, name: str) -> list[dict[str, Any]]:
+    source = store.sources.get(name)
+    return [{"id": one.id, "networks": one.networks} for one in source.path_secrets] if source else []

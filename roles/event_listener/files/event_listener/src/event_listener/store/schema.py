@@ -148,6 +148,7 @@ source = Table(
     _text("domain", nullable=True),
     _text("state"),
     Column("response_status", Integer, nullable=True),
+    Column("path_secrets", Text, nullable=False, server_default="[]"),  # a JSON array, digests only
     _number("created_ns"),
     _number("updated_ns"),
 )

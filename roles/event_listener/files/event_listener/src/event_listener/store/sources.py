@@ -15,6 +15,7 @@ from event_listener.registry import Source, SourceChange, SourcePlan, plan
 from event_listener.store import schema
 from event_listener.store.backend import Backend
 
+_JSON = ("labels", "path_secrets")
 VERSION = "registry"  # the counter that every change of the registry raises
 
 
@@ -106,8 +107,9 @@ def _all(connection: Connection) -> dict[str, Source]:
 
 def _source_of(row: Row[Any]) -> Source:
     fields = {name: row._mapping[name] for name in Source.__struct_fields__}
-    return msgspec.convert({**fields, "labels": json.loads(fields["labels"])}, Source)
+    return msgspec.convert({**fields, **{name: json.loads(fields[name]) for name in _JSON}}, Source)
 
 
 def _columns(source: Source) -> dict[str, Any]:
-    return {**msgspec.structs.asdict(source), "labels": json.dumps(source.labels, sort_keys=True)}
+    plain = msgspec.to_builtins(source)
+    return {**plain, **{name: json.dumps(plain[name], sort_keys=True) for name in _JSON}}
