@@ -31,7 +31,7 @@ options:
       - By the clock of the host that runs the task. Where the BMC shows another time, the period is moved accordingly.
     type: str
     required: true
-  until:
+  before:
     description: End of the period. Default is now.
     type: str
   logs:
@@ -49,7 +49,7 @@ EXAMPLES = r"""
     username: admin
     password: "{{ bmc_password }}"
     since: "2026-11-22T00:00:00Z"
-    until: "2026-11-22T06:00:00Z"
+    before: "2026-11-22T06:00:00Z"
   register: night
 """
 
@@ -103,7 +103,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._module import ser
 ARGUMENT_SPEC = with_connection(
     {
         "since": {"type": "str", "required": True},
-        "until": {"type": "str"},
+        "before": {"type": "str"},
         "logs": {"type": "list", "elements": "str"},
     }
 )
@@ -114,7 +114,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def run(service: EventService, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:  # noqa: ARG001 (one form for all)
     """Read everything of the period; see RETURN."""
     since = time_of(params, "since")
-    until = time_of(params, "until") if params["until"] else datetime.now(timezone.utc)
+    until = time_of(params, "before") if params["before"] else datetime.now(timezone.utc)
     reading = read_logs(service.client, since, until, params["logs"])
     if not reading.logs:
         unread = "; ".join(reading.unread.values())

@@ -11,10 +11,12 @@ import os
 from pathlib import Path
 
 from ansible.errors import AnsibleParserError
-from ansible_collections.redfleet.events.plugins.plugin_utils._dmtf_config import DmtfConfig, DmtfConfigError, parse
-
-# SHA-256 of server.key as DMTF/Redfish-Event-Listener publishes it since 2024-06.
-PUBLISHED_KEY = "a64153ec0c753791a0e8325697300fbfbbe2272673a8a35268639bc6d63b2895"
+from ansible_collections.redfleet.events.plugins.plugin_utils._dmtf_config import (
+    PUBLISHED_KEY_SHA256,
+    DmtfConfig,
+    DmtfConfigError,
+    parse,
+)
 
 
 def load(path: str) -> DmtfConfig:
@@ -40,6 +42,6 @@ def _parsed(path: str, _mtime: int, _size: int) -> DmtfConfig:
 def is_published_key(path: str) -> bool:
     """Whether a private key is the one that anybody can download with the DMTF tool."""
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest() == PUBLISHED_KEY
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest() == PUBLISHED_KEY_SHA256
     except OSError:
         return False

@@ -213,3 +213,70 @@ def test_other_ini_inventories_are_left_alone(tmp_path: Path):
     inventory.write_text("[bmcs]\nbmc1 ansible_host=192.0.2.1\n")
     listed = command(tmp_path, "ansible-inventory", "-i", str(inventory), "--list")
     assert json.loads(listed.stdout)["bmcs"]["hosts"] == ["bmc1"]
+
+
+@pytest.fixture
+def imported(bmcs: Fleet, tmp_path: Path) -> Path:
+    """The folder that import-config makes of a file with a password like a template."""
+    section = f"[ListenerAuthentication]\nUserName = sender\nPassword = {SECRET.replace('%', '%%')}\n"
+    config = write_config(tmp_path, bmcs, 9443, authentication=section)
+    done = command(tmp_path, "event-listener", "import-config", str(config), "inventory")
+    assert done.returncode == 0, done.stderr
+    assert "inventory: 3 BMCs and a listener." in done.stdout
+    assert "subscriptions to https://127.0.0.1:9443/ are removed" in done.stdout
+    assert "listener.key can't be read now" in done.stdout
+    assert not [bmc.name for bmc in bmcs.bmcs if bmc.password in done.stdout]
+    return tmp_path / "inventory"
+
+
+def test_an_imported_folder_says_the_same_as_the_file(bmcs: Fleet, imported: Path, tmp_path: Path):
+    """Moving for good changes nothing but where things stand: BMCs get the same."""
+    tasks = [
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ [redfish_baseuri, redfish_username, redfish_password, redfish_login_type, "
+                "event_subscription, event_listener_credentials, event_listener_url] | to_json }}",
+                "dest": f"{tmp_path}/{{{{ kind }}}}-{{{{ inventory_hostname }}}}",
+                "mode": "0600",
+            },
+            "connection": "local",
+        }
+    ]
+    play = {"hosts": "bmcs", "gather_facts": False, "tasks": tasks}
+    play["vars"] = {"ansible_python_interpreter": sys.executable}
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    for kind, source in (("file", tmp_path / "config.ini"), ("folder", imported)):
+        done = command(tmp_path, "ansible-playbook", "play.yml", "-i", str(source), "-e", f"kind={kind}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    for bmc in bmcs.bmcs:
+        shown = json.loads((tmp_path / f"file-{bmc.address}").read_text())
+        assert shown == json.loads((tmp_path / f"folder-{bmc.address}").read_text())
+        assert shown[2] == bmc.password
+        assert shown[5][0]["password"] == SECRET
+
+
+def test_secrets_are_in_one_file_that_vault_takes(bmcs: Fleet, imported: Path, tmp_path: Path):
+    """Everything else can go into version control."""
+    vault = imported / "group_vars" / "all" / "vault.yml"
+    assert vault.stat().st_mode & 0o777 == 0o600
+    others = "".join(path.read_text() for path in imported.rglob("*.yml") if path != vault)
+    assert not [bmc.name for bmc in bmcs.bmcs if bmc.password in others]
+    assert SECRET not in others
+    (tmp_path / "password").write_text("a vault's password")
+    done = command(tmp_path, "ansible-vault", "encrypt", "--vault-password-file", "password", str(vault))
+    assert done.returncode == 0, done.stderr
+    assert vault.read_text().startswith("$ANSIBLE_VAULT")
+
+
+def test_import_config_overwrites_nothing_and_tells_what_is_wrong(imported: Path, tmp_path: Path):
+    """A second run on the same folder, and a file with mistakes."""
+    before = {path: path.read_bytes() for path in imported.rglob("*.yml")}
+    again = command(tmp_path, "event-listener", "import-config", "config.ini", "inventory")
+    assert again.returncode == 1
+    assert "inventory is not empty" in again.stderr
+    assert before == {path: path.read_bytes() for path in imported.rglob("*.yml")}
+    (tmp_path / "config.ini").write_text("[ServerInformation]\n")
+    broken = command(tmp_path, "event-listener", "import-config", "config.ini", "other")
+    assert broken.returncode == 1
+    assert "[SystemInformation] ListenerIP: is missing or empty." in broken.stderr
+    assert not (tmp_path / "other").exists()

@@ -12,6 +12,8 @@ from event_listener import __version__
 COMMANDS = {
     "check": "event_listener.commands.check:check",
     "events": "event_listener.commands.events:events",
+    "import-config": "event_listener.commands.import_config:import_config",
+    "import-text-log": "event_listener.commands.import_text_log:import_text_log",
     "ingest": "event_listener.commands.serve:ingest",
     "manage": "event_listener.commands.serve:manage",
     "migrate-log": "event_listener.commands.migrate_log:migrate_log",

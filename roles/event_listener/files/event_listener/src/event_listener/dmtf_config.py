@@ -20,7 +20,8 @@ SUBSCRIPTION_SECTIONS = ("SubscriptionDetails", "SubsciptionDetails")  # release
 SECTIONS = ("SystemInformation", "ServerInformation", *SUBSCRIPTION_SECTIONS)
 PLACEHOLDER = re.compile(r"<[^<>]*>")
 BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
-# What the tool ships as an example, so that everybody knows it.
+# What the tool ships as examples, so that everybody knows them; the key since 2024-06.
+PUBLISHED_KEY_SHA256 = "a64153ec0c753791a0e8325697300fbfbbe2272673a8a35268639bc6d63b2895"
 EXAMPLE_CREDENTIAL = ("username", "password")
 
 

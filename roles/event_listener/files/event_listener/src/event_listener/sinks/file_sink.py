@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
-from event_listener.event import Event, Payload
+from event_listener.event import Event, Origin, Payload
 from event_listener.settings import FileSink as FileSinkSettings
 from event_listener.sinks.base import Ok, Outcome, Retry, UnitName
 from event_listener.sinks.exact_files import ExactFiles, file_part
@@ -59,7 +59,9 @@ class FileSink(Generic[U]):
     def send(self, batch: Sequence[U]) -> Outcome:
         """Write a batch."""
         units = [
-            (f"Events_{file_part(unit.address)}{self.suffix}", functools.partial(self.render, unit)) for unit in batch
+            (f"Events_{file_part(unit.address)}{self.suffix}", functools.partial(self.render, unit))
+            for unit in batch
+            if unit.origin is not Origin.IMPORT  # it comes from such a file
         ]
         return self._guarded(lambda: self._files.append(units, batch[-1].seq))
 

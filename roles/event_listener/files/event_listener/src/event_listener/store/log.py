@@ -66,6 +66,41 @@ class EventLog:
             set_position(self._backend, connection, cursor, max(done, through))
         return Written(len(good), events, len(bad))
 
+    def add(self, arrivals: Sequence[Arrival]) -> Written:
+        """Store arrivals of no journal (an import); ``journal_id`` is unique to each. Raises StoreUnavailableError.
+
+        Those that somebody else stored meanwhile are left out.
+        """
+        with self._backend.write() as connection:
+            known = _known(connection, [arrival.journal_id for arrival in arrivals])
+            fresh = [arrival for arrival in arrivals if arrival.journal_id not in known]
+            good = [arrival for arrival in fresh if not arrival.problem]
+            bad = [arrival for arrival in fresh if arrival.problem]
+            events = insert_good(connection, good)
+            _insert_bad(connection, bad)
+        return Written(len(good), events, len(bad))
+
+    def known_journals(self, journal_ids: Iterable[str]) -> set[str]:
+        """Which of these journals the event log, or quarantine, has something of."""
+        with self._backend.read() as connection:
+            return _known(connection, list(journal_ids))
+
+    def bodies_received(self, address: str, received_ns: int, within_ns: int) -> list[bytes]:
+        """What an address sent that was received in ``[received_ns, received_ns + within_ns)``."""
+        event, payload = schema.event.c, schema.payload.c
+        statement = (
+            select(payload.body)
+            .join(schema.event, event.payload_id == payload.seq)
+            .where(
+                event.received_ns >= received_ns,
+                event.received_ns < received_ns + within_ns,
+                event.address == address,
+            )
+            .distinct()
+        )
+        with self._backend.read() as connection:
+            return [bytes(row.body) for row in connection.execute(statement)]
+
     def read_events_after(self, seq: int, limit: int) -> list[Event]:
         """Up to ``limit`` events with a greater ``seq``, in order; none that commits later is ever skipped."""
         table = schema.event
@@ -96,6 +131,14 @@ class EventLog:
         """The last payload's ``seq``."""
         with self._backend.read() as connection:
             return rows.last(connection, schema.payload)
+
+
+def _known(connection: Connection, journal_ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for table in (schema.payload, schema.quarantine):
+        statement = select(table.c.journal_id).where(table.c.journal_id.in_(journal_ids))
+        found.update(connection.execute(statement).scalars())
+    return found
 
 
 def insert_good(connection: Connection, arrivals: Sequence[Arrival]) -> int:
@@ -143,7 +186,7 @@ def _payload_columns(seq: int, arrival: Arrival) -> dict[str, Any]:
 def _event_columns(payload_seq: int, arrival: Arrival) -> Iterable[dict[str, Any]]:
     for index, record in enumerate(arrival.records):
         columns = rows.record_columns(record)
-        if arrival.origin is not Origin.LIVE and record.origin is Origin.LIVE:
+        if arrival.origin is Origin.IMPORT or (arrival.origin is not Origin.LIVE and record.origin is Origin.LIVE):
             columns["origin"] = arrival.origin.value
         yield {
             "id": public_id(arrival.journal_id, arrival.journal_seq, index),
