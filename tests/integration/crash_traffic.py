@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Traffic while parts of the listener are killed, and what has to hold afterwards. For a test, and for a long run."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import threading
+import time
+from collections import Counter
+
+import requests
+
+from tests.integration.listener_process import RunningListener, wait_for
+
+SOURCES = 6
+VICTIMS = ("worker", "ingest", "relay", "manage")
+_UNIT = re.compile(r"Time:[^\n]* Count:(\d+)\nHost IP:([^\n]+)\nEvent Details:([^\n]+)\n")
+
+
+class Traffic:
+    """One thread per source posts numbered events; `acknowledged` are those that got a 2xx. A context manager."""
+
+    def __init__(self, running: RunningListener) -> None:
+        self._running = running
+        self._ended = threading.Event()
+        self.acknowledged: dict[str, list[int]] = {f"crash-{number}": [] for number in range(SOURCES)}
+        self.refused: Counter[int] = Counter()
+        self._threads = [threading.Thread(target=self._post, args=(name,)) for name in self.acknowledged]
+
+    def _post(self, source: str) -> None:
+        number = 0
+        with requests.Session() as session:
+            session.trust_env = False  # its CA bundle would replace ours
+            session.auth, session.verify = self._running.credentials, str(self._running.ca_path)
+            while not self._ended.is_set():
+                number += 1
+                body = {"Id": str(number), "Events": [{"EventId": str(number), "MessageId": "Test.1.0.Crash"}]}
+                try:
+                    answer = session.post(f"{self._running.url}/events/{source}", json=body, timeout=30)
+                except requests.RequestException:
+                    continue  # no answer: it may be stored or not
+                if answer.ok:
+                    self.acknowledged[source].append(number)
+                else:
+                    self.refused[answer.status_code] += 1
+
+    def total(self) -> int:
+        """Return how many were acknowledged."""
+        return sum(map(len, self.acknowledged.values()))
+
+    def __enter__(self) -> Traffic:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(60)
+
+
+def kill_parts(running: RunningListener, traffic: Traffic, kills: int, rng: random.Random) -> Counter[str]:
+    """Kill random parts at random moments, with progress in between; return how often each."""
+    killed: Counter[str] = Counter()
+    while sum(killed.values()) < kills:
+        before = traffic.total()
+        victim = rng.choice(VICTIMS)
+        running.kill(victim)
+        killed[victim] += 1
+        time.sleep(rng.random() * 1.5)
+        wait_for(lambda before=before: traffic.total() > before, 60)
+    return killed
+
+
+def text_log(running: RunningListener, source: str) -> list[int]:
+    """Return the numbers in a source's text log; asserts whole units and counts without a gap.
+
+    The sources are registered with the addresses 192.0.2.<number>.
+    """
+    address = f"192.0.2.{source.rpartition('-')[2]}"
+    text = (running.log_dir / f"Events_{address}.txt").read_text()
+    units = list(_UNIT.finditer(text))
+    assert "".join(unit[0] for unit in units) == text, f"a torn line in the text log of {address}"
+    assert [int(unit[1]) for unit in units] == list(range(1, len(units) + 1))
+    assert {unit[2] for unit in units} == {address}
+    return [int(record["EventId"]) for unit in units for record in json.loads(unit[3])["Events"]]
+
+
+def register(running: RunningListener) -> None:
+    """Give each source an address, so a text log, of its own."""
+    sources = [{"name": f"crash-{number}", "address": f"192.0.2.{number}"} for number in range(SOURCES)]
+    headers = {"Authorization": f"Bearer {running.api_token}"}
+    url = f"{running.manage_url}/api/v1/sources"
+    assert requests.patch(url, json={"sources": sources}, headers=headers, timeout=10).ok
+    snapshot = running.state_dir / "registry.json"
+    wait_for(lambda: snapshot.exists() and f"crash-{SOURCES - 1}" in snapshot.read_text())
+
+
+def check(running: RunningListener, traffic: Traffic) -> None:
+    """Acknowledged is within stored, each exactly once and in order, in the text log whole and counted."""
+
+    def settled() -> bool:
+        metrics = requests.get(running.manage_url + "/metrics", timeout=10).text
+        waiting = re.findall(r"^event_listener_(?:journal_depth|sink_lag\S*) (\S+)$", metrics, re.MULTILINE)
+        return len(waiting) == 3 and not any(map(float, waiting))
+
+    def quiet() -> bool:
+        try:
+            return settled()
+        except requests.RequestException:
+            return False
+
+    wait_for(quiet, 120)
+    assert set(traffic.refused) <= {503}
+    for source, numbers in traffic.acknowledged.items():
+        written = text_log(running, source)
+        assert written == sorted(set(written)), f"{source}: an event twice, or out of order"
+        assert set(numbers) <= set(written), f"{source}: acknowledged events are missing"
