@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kill parts of the listener two hundred times during traffic; what is acknowledged must be stored exactly once.
 
