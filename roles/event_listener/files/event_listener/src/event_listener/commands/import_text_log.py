@@ -49,12 +49,12 @@ def _import(importer: TextLogImport, path: Path) -> int:
     damaged = 0
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        with click.progressbar(length=size, label=path.name, file=sys.stderr) as bar:
+        with click.progressbar(length=size, label=path.name, file=sys.stderr) as progress:
             done = 0
             for batch in batches(entries(file)):
                 for entry in importer.add(batch):
                     damaged += 1
                     click.echo(f"{path}:{entry.line}: {entry.problem or 'its details are no event'}", err=True)
-                bar.update(batch[-1].end - done)
+                progress.update(batch[-1].end - done)
                 done = batch[-1].end
     return damaged
