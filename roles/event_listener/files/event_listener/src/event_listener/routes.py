@@ -86,15 +86,15 @@ def _conditions(route: Route) -> list[Condition]:
     found: list[Condition] = [_in_origins(route)]
     if route.levels:
         levels = frozenset(route.levels)
-        found.append(lambda event, _: event.level in levels)
+        found.append(lambda event, _facts: event.level in levels)
     if route.domains:
         found.append(_below(route.domains))
     if route.labels:
         wanted = route.labels.items()
-        found.append(lambda _, facts: wanted <= facts.labels.items())
+        found.append(lambda _event, facts: wanted <= facts.labels.items())
     if route.topics and "#" not in route.topics:
         patterns = tuple(route.topics)
-        found.append(lambda event, _: _matches_one(patterns, event))
+        found.append(lambda event, _facts: _matches_one(patterns, event))
     if route.where:
         found.append(_expression(route.where))
     return found
@@ -102,13 +102,13 @@ def _conditions(route: Route) -> list[Condition]:
 
 def _in_origins(route: Route) -> Condition:
     origins = frozenset(route.origins)
-    return lambda event, _: event.origin in origins
+    return lambda event, _facts: event.origin in origins
 
 
 def _below(domains: Sequence[str]) -> Condition:
     """``/a/`` holds itself and ``/a/b/``, never ``/ab/``: compared with the slash at the end."""
     prefixes = tuple(domain.rstrip("/") + "/" for domain in domains)
-    return lambda _, facts: bool(facts.domain) and (facts.domain.rstrip("/") + "/").startswith(prefixes)
+    return lambda _event, facts: bool(facts.domain) and (facts.domain.rstrip("/") + "/").startswith(prefixes)
 
 
 def _matches_one(patterns: Sequence[str], event: Event) -> bool:

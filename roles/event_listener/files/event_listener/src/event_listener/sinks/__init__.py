@@ -51,7 +51,7 @@ class Unavailable:
 
 def load(kind: str) -> Any:
     """The class of a kind of sink. Raises MissingExtraError."""
-    module, _, name = SINKS[kind].partition(":")
+    module, name = SINKS[kind].split(":")
     try:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:

@@ -105,7 +105,7 @@ class Link(threading.Thread):
         )
 
     def _on_exchange(self, _frame: Any) -> None:
-        self._channel.confirm_delivery(self._on_answer, callback=lambda _: self._opened.set())
+        self._channel.confirm_delivery(self._on_answer, callback=lambda _frame: self._opened.set())
 
     def _publish(self, messages: Sequence[Message]) -> None:
         for message in messages:

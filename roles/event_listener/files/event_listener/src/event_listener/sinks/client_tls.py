@@ -33,7 +33,7 @@ def _load(what: str, load: Callable[[], None]) -> None:
 def host_and_port(text: str, default: int) -> tuple[str, int]:
     """``host:port``, ``[address]:port`` or ``host`` in two."""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, rest = text[1:].split("]", 1)
         return host, int(rest.removeprefix(":") or default)
-    host, _, port = text.partition(":")
-    return host, int(port or default)
+    host, *port = text.split(":", 1)
+    return host, int(port[0]) if port else default

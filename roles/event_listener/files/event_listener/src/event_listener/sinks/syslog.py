@@ -105,9 +105,9 @@ class Syslog:
         settings = self._settings
         host, port = host_and_port(settings.host, 6514 if settings.transport == "tls" else 514)
         if settings.transport == "udp":
-            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-            plain = socket.socket(family, socket.SOCK_DGRAM)
-            plain.connect(address)  # so that "nobody listens" comes back as an error
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+            plain = socket.socket(found[0], socket.SOCK_DGRAM)
+            plain.connect(found[4])  # so that "nobody listens" comes back as an error
             return plain
         stream = socket.create_connection((host, port), settings.timeout)
         try:
