@@ -59,6 +59,12 @@ PLAIN = "ingest: {plain_http: true}"
             "manage.tokens[0].token: the environment variable NOT_SET_HERE is not set",
         ),
         ("ingest: {tls: {certificate: /none.pem, key: /none.key}}", "ingest.tls.certificate: /none.pem can't be read"),
+        (f"{PLAIN}\nstate_dir: /dev/null/data", "state_dir: /dev/null is not a directory"),
+        (f"{PLAIN}\nsinks: {{text_log: {{directory: /dev/null}}}}", "sinks.text_log.directory: /dev/null is not"),
+        (
+            "ingest: {plain_http: true, bind: ['127.0.0.1:9440']}",
+            "manage.bind: 127.0.0.1:9440 is in ingest.bind, too",
+        ),
     ],
 )
 def test_check_names_each_mistake(tmp_path: Path, text: str, sentence: str):

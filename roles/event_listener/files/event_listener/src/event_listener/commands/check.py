@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,8 @@ def _fail(path: str, problems: list[str]) -> None:
 
 
 def _binds(settings: Settings) -> Iterator[str]:
+    if settings.manage.bind in settings.ingest.bind:
+        yield f"manage.bind: {settings.manage.bind} is in ingest.bind, too; give management an address of its own"
     for name, binds in (("ingest.bind", settings.ingest.bind), ("manage.bind", [settings.manage.bind])):
         for bind in binds:
             if bind.startswith("unix:/"):
@@ -113,11 +116,23 @@ def _tls(settings: Settings) -> Iterator[str]:
 
 
 def _state(settings: Settings) -> Iterator[str]:
-    # The nearest ancestor that exists: the directory itself is made by the first start.
-    existing = Path(settings.state_dir).absolute()
-    while not existing.exists():
-        existing = existing.parent
+    for name, directory in (
+        ("state_dir", settings.state_dir),
+        ("sinks.text_log.directory", settings.sinks.text_log.directory),
+        ("sinks.json_lines.directory", settings.sinks.json_lines.directory),
+    ):
+        # The nearest ancestor that exists: the directory itself is made by the first start.
+        existing = Path(directory).absolute()
+        while not os.path.lexists(existing):
+            existing = existing.parent
+        if not existing.is_dir():
+            yield f"{name}: {existing} is not a directory; move it away or give another one"
+        elif name == "state_dir":
+            yield from _local(existing)
+
+
+def _local(directory: Path) -> Iterator[str]:
     try:
-        refuse_network_filesystem(existing)
+        refuse_network_filesystem(directory)
     except NetworkFilesystemError as error:
         yield f"state_dir: {error}"
