@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import Path
 
@@ -54,3 +55,14 @@ def test_decisions_are_numbered_once():
 def test_a_playbook_is_documented(playbook: str):
     """Every playbook that a user can name is in the table of playbooks."""
     assert re.search(rf"^\| `{playbook}` \|", PAGES, re.MULTILINE), f"no table of docs/playbooks.md has {playbook}"
+
+
+@pytest.mark.parametrize(
+    "path", ["fleet-ca", "examples/fleet-ca", "inventory/group_vars/bmcs/tls_fingerprints.yml", ".venv", ".build"]
+)
+def test_what_using_a_clone_leaves_is_not_shipped(path: str):
+    """The authority's key and the pins of one's own fleet stay out of git and of the collection's tarball."""
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+    assert any(fnmatch.fnmatch(path, pattern) for pattern in ignored)
+    patterns = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    assert Path(path).name in patterns
