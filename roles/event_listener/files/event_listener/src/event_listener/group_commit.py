@@ -56,10 +56,19 @@ class GroupCommit:
         finally:
             self._flushing = False
 
+    def _outcome(self, entries: list[Entry]) -> list[int] | JournalUnavailableError | JournalBrokenError:
+        # Returned, not raised: gevent's pool prints a traceback of whatever a thread raises.
+        try:
+            return self._append(entries)
+        except (JournalUnavailableError, JournalBrokenError) as error:
+            return error
+
     def _commit(self, batch: list[tuple[Entry, AsyncResult[int]]]) -> None:
         began = time.monotonic()
         try:
-            numbers = self._pool.apply(self._append, ([entry for entry, _result in batch],))
+            numbers = self._pool.apply(self._outcome, ([entry for entry, _result in batch],))
+            if isinstance(numbers, Exception):
+                raise numbers
         except JournalUnavailableError as error:
             for _entry, result in batch:
                 result.set_exception(error)
