@@ -7,6 +7,7 @@ there, so ``resource_type`` travels as ``resourcetype``. ``(source, id)`` is uni
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -33,7 +34,7 @@ def encode(event: Event) -> dict[str, Any]:
     envelope: dict[str, Any] = {
         "specversion": SPECVERSION,
         "id": event.id,
-        "source": SOURCE_PREFIX + quote(event.source, safe=""),
+        "source": _uri(event.source),
         "type": TYPE_PREFIX + event.type,
         "time": rfc3339(event.received_ns),
         "datacontenttype": "application/json",
@@ -50,6 +51,11 @@ def encode(event: Event) -> dict[str, Any]:
         if (value := getattr(event, field)) is not None:
             envelope[name] = value
     return envelope
+
+
+@functools.lru_cache(maxsize=16384)  # a fleet has few sources and many events
+def _uri(source: str) -> str:
+    return SOURCE_PREFIX + quote(source, safe="")
 
 
 def decode(envelope: dict[str, Any]) -> Event:
