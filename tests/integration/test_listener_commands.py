@@ -23,7 +23,7 @@ def filled(running):
                                        "MessageSeverity": "Critical", "Message": "one"},
                                       {"EventId": "2", "MessageId": "A.1.0.Second"}]},
         {"Events": [{"EventId": "3", "MessageId": "A.1.0.Third", "Message": "\x1b[31mred\x1b[0m"}]},
-        "no event",
+        b"no event",
     ]  # fmt: skip
     for body in bodies:
         assert running.post(body, "/events/cmd1").status_code == 200
@@ -136,7 +136,7 @@ def test_quarantine(filled):
     rows = command(filled, "quarantine", "list").stdout.splitlines()
     assert len(rows) == 2
     seq = rows[1].split()[0]
-    assert command(filled, "quarantine", "show", seq, text=False).stdout == b'"no event"'
+    assert command(filled, "quarantine", "show", seq, text=False).stdout == b"no event"
     assert "0 of 1" in command(filled, "quarantine", "retry", "--all").stdout
     command(filled, "quarantine", "retry", seq, status=1)
     command(filled, "quarantine", "show", "99", status=1)
