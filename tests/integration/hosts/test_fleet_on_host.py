@@ -21,14 +21,14 @@ def fleet_on_estate(deployment, tmp_path_factory):
     """Simulated BMCs at addresses of the estate's BMC network; they verify the listener by the fleet's authority."""
     deployment.good("listener")
     authority = f"{deployment.variables['event_listener_ca_dir']}/ca.pem"
-    with (
-        deployment.estate.network(),
-        Fleet(
-            mix=MIX, directory=tmp_path_factory.mktemp("fleet"), network=deployment.estate.bmc_network, port=443,
-            listener_ca=authority,
-        ) as fleet,
-    ):  # fmt: skip
-        yield fleet
+    directory = tmp_path_factory.mktemp("fleet")
+    network = deployment.estate.bmc_network
+    fleet = Fleet(mix=MIX, directory=directory, network=network, port=443, listener_ca=authority)
+    # Only its start, and whoever asks it something: what else this session does must not lose its own network.
+    with deployment.estate.network():
+        fleet.start()
+    yield fleet
+    fleet.stop()
 
 
 @pytest.fixture(scope="session")
