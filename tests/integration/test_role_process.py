@@ -7,6 +7,7 @@ import getpass
 import os
 import ssl
 import stat
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -114,6 +115,20 @@ def test_life_of_a_listener(host):
     secrets = host.base / "configuration" / "credentials"
     assert sorted(path.name for path in secrets.iterdir()) == ["credential-new", "token-playbooks"]
     assert host.run().status == 0
+
+
+@pytest.mark.slow
+def test_extras_are_another_release(host):
+    """What a sink needs beside the core is installed with the release; asking for it again changes nothing."""
+    host.variables["event_listener_extras"] = ["amqp"]
+    done = host.run()
+    assert done.status == 0, done.output
+    current = (host.base / "programs" / "current").resolve()
+    assert current.name.endswith(".amqp")
+    assert subprocess.run([current / "venv" / "bin" / "python", "-c", "import pika"]).returncode == 0
+    assert host.post() == 401
+    again = host.run()
+    assert (again.status, again.changed()) == (0, 0), again.output
 
 
 @pytest.mark.slow
