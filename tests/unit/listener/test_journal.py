@@ -151,6 +151,8 @@ def test_several_processes_append_in_turn(tmp_path: Path):
         import sys, time
         from event_listener.journal import Entry, Journal
         writer, who = Journal({str(tmp_path)!r}), sys.argv[1]
+        writer.check()
+        print("ready", flush=True)
         sys.stdin.read(1)
         end = time.monotonic() + 1.0
         numbers = []
@@ -163,7 +165,11 @@ def test_several_processes_append_in_turn(tmp_path: Path):
         subprocess.Popen([sys.executable, "-c", program, str(who)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for who in range(3)
     ]
-    given = [[int(number) for number in process.communicate(b"x", timeout=60)[0].split()] for process in processes]
+    assert [process.stdout.readline() for process in processes] == [b"ready\n"] * 3
+    for process in processes:  # all at once, or there would be nobody to take turns with
+        process.stdin.write(b"x")
+        process.stdin.flush()
+    given = [[int(number) for number in process.communicate(timeout=60)[0].split()] for process in processes]
     everything = sorted(number for numbers in given for number in numbers)
     assert everything == list(range(1, len(everything) + 1))
     assert all(numbers == sorted(numbers) for numbers in given)
