@@ -10,7 +10,16 @@ from alembic.migration import MigrationContext
 from event_listener import registry
 from event_listener.event import Category, Level, Origin, Record
 from event_listener.normalise.redfish import normalise
-from event_listener.store import Arrival, FencedError, Query, Store, StoreUnavailableError, migrations, schema
+from event_listener.store import (
+    Arrival,
+    FencedError,
+    Query,
+    Store,
+    StoreUnavailableError,
+    migrations,
+    own_arrival,
+    schema,
+)
 from event_listener.store.backend import SQLiteBackend
 from event_listener.store.postgresql import PostgreSQLBackend
 from sqlalchemy import text
@@ -386,3 +395,17 @@ def test_normalised_payload_survives_the_store(store):
     body = b'{"Events":[{"Message":"a\\ud800\\u0000","MessageArgs":["\\udfff"],"Oem":{"\\ud800":NaN,"big":1e999}}]}'
     write(store, arrival(1, records=normalise(body).records))
     assert store.log.read_events_after(0, 1)[0].message == "a\ufffd\ufffd"
+
+
+def test_an_event_of_our_own_is_told_once(store):
+    """The same thing told twice, by whomever, is one event; what its body says is what the record says."""
+    told = {"unique": "silent:bmc1:7", "now_ns": 5_000_000_000, "level": Level.WARN, "about": "bmc1"}
+    first = own_arrival("SourceSilent", "bmc1 fell silent", arguments=["bmc1"], details={"since": 7}, **told)
+    assert store.log.add([first]).events == 1
+    assert store.log.add([own_arrival("SourceSilent", "bmc1 fell silent, again", **told)]).events == 0
+    (event,) = store.queries.find(Query(source=("bmc1",))).events
+    assert (event.type, event.level, event.category) == ("RedfleetEvents.SourceSilent", Level.WARN, Category.ALERT)
+    assert (event.address, event.origin) == ("event-listener", Origin.LIVE)
+    assert event.record["Oem"] == {"redfleet": {"since": 7}}
+    assert normalise(first.body).records == first.records
+    assert store.sources.activity_of("bmc1") is None  # it isn't the source that spoke

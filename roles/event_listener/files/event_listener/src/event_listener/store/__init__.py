@@ -15,6 +15,7 @@ from event_listener.store.backend import Backend, SQLiteBackend, StoreUnavailabl
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Written
 from event_listener.store.move import marker
+from event_listener.store.own import own_arrival
 from event_listener.store.postgresql import PostgreSQLBackend
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
@@ -43,6 +44,7 @@ __all__ = [
     "Written",
     "left_behind",
     "open_store",
+    "own_arrival",
     "shared_database",
     "sqlite_path",
 ]
