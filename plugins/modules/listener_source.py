@@ -57,7 +57,12 @@ options:
         description: Names and values of your own. They replace those that were registered.
         type: dict
       domain:
-        description: Path of the domain it belongs to, such as V(/dc1/row2/).
+        description:
+          - Path of the domain it belongs to, such as V(/dc1/row2/). Events are stamped with it when they arrive, so
+            what had arrived before stays where it was.
+        type: str
+      account:
+        description: Account in that domain whose users may see its events.
         type: str
       state:
         description: V(retired) sources are refused where the listener accepts registered ones only.
@@ -149,6 +154,7 @@ SOURCE = {
     "manufacturer": {"type": "str"},
     "labels": {"type": "dict"},
     "domain": {"type": "str"},
+    "account": {"type": "str"},
     "state": {"type": "str", "choices": ["active", "maintenance", "retired"]},
     "response_status": {"type": "int", "choices": [200, 202, 204]},
     "path_secrets": {"type": "list", "elements": "dict", "options": PATH_SECRET, "no_log": False},

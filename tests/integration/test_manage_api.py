@@ -72,7 +72,7 @@ def test_what_a_bmc_sends_is_found(api, post):
     assert [event["type"] for event in found] == ["ResourceEvent.ResourceChanged", "Alert.LanDisconnect"]
     first = found[0]
     assert {**first, "seq": 0, "id": "", "received": "", "payload_id": 0} == {
-        "seq": 0, "id": "", "source": "bmc1", "address": "127.0.0.1", "origin": "live",
+        "seq": 0, "id": "", "source": "bmc1", "address": "127.0.0.1", "domain": "/", "account": None, "origin": "live",
         "category": "ResourceStateEvent", "type": "ResourceEvent.ResourceChanged", "level": "INFO",
         "state": "Completed", "resource_type": "ComputerSystem", "resource_id": "/redfish/v1/Systems/1",
         "message": "changed", "message_id": "ResourceEvent.1.3.0.ResourceChanged", "message_args": [],

@@ -3,6 +3,7 @@
 
 import pytest
 from event_listener import registry
+from event_listener.policy import Owner
 from event_listener.registry import Directory, InvalidSourceError, Source
 
 
@@ -48,3 +49,17 @@ def test_nothing_new_is_unchanged():
 def test_an_empty_directory_files_by_peer():
     assert Directory().identify(None, "192.0.2.1") == registry.Identity("192.0.2.1", "192.0.2.1")
     assert Directory().identify("x", "192.0.2.1") == registry.Identity("x", "192.0.2.1")
+
+
+def test_a_source_belongs_to_a_domain_and_an_account():
+    """Written in any of the usual ways, a domain is stored as a path; what nobody gave one is the root's."""
+    plan = registry.plan(
+        {}, registry.changes([{"name": "a", "address": "192.0.2.1", "domain": "dc1/row2", "account": "ops"}])
+    )
+    directory = Directory(plan.write)
+    assert directory.identify("a", "192.0.2.9").owner == Owner("/dc1/row2/", "ops")
+    assert directory.identify(None, "192.0.2.1").owner == Owner("/dc1/row2/", "ops")
+    assert directory.identify("nobody", "192.0.2.9").owner == Owner("/", None)
+    for wrong in ({"domain": "a//b"}, {"account": "a/b"}):
+        with pytest.raises(InvalidSourceError, match="source a: "):
+            registry.changes([{"name": "a", **wrong}])

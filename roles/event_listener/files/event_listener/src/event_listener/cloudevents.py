@@ -22,6 +22,7 @@ _OPTIONAL = {
     "severity": "severity",
     "eventid": "event_id",
     "context": "context",
+    "account": "account",
     "bmctime": "time",
     "correlationid": "start_id",
     "resourcetype": "resource_type",
@@ -44,6 +45,7 @@ def encode(event: Event) -> dict[str, Any]:
         "state": event.state.value,
         "origin": event.origin.value,
         "address": event.address,
+        "domain": event.domain,
         "payloadid": str(event.payload_id),
         "data": {"record": event.record, "message_args": list(event.message_args)},
     }
@@ -73,6 +75,7 @@ def decode(envelope: dict[str, Any]) -> Event:
         state=State(envelope["state"]),
         origin=Origin(envelope["origin"]),
         address=envelope["address"],
+        domain=envelope["domain"],
         payload_id=int(envelope["payloadid"]),
         record=envelope["data"]["record"],
         message_args=tuple(envelope["data"]["message_args"]),

@@ -73,7 +73,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """A record with its identity: who sent it, when it was received (ns since 1970, UTC), its place in the log."""
+    """A record with its identity: who sent it, when it was received (ns since 1970, UTC), its place in the log.
+
+    ``domain`` and ``account`` are those that its source had when it was indexed: who may see it (policy.py).
+    """
 
     seq: int
     id: str
@@ -81,6 +84,8 @@ class Event(Record, frozen=True, kw_only=True):
     address: str
     received_ns: int
     payload_id: int
+    domain: str = "/"
+    account: str | None = None
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +131,8 @@ def as_json(event: Event) -> dict[str, Any]:
         "id": event.id,
         "source": event.source,
         "address": event.address,
+        "domain": event.domain,
+        "account": event.account,
         "origin": event.origin.value,
         "category": event.category.value,
         "type": event.type,

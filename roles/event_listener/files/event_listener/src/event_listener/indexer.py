@@ -110,6 +110,7 @@ class Indexer:
             peer=entry.peer,
             credential=entry.credential,
             content_type=entry.content_type,
+            owner=identity.owner,
             body=entry.body,
             origin=Origin.BACKFILL if is_backfill(entry) else Origin.LIVE,
             records=found.records if found else (),

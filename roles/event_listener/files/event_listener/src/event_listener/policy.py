@@ -17,6 +17,7 @@ import msgspec
 ROOT = "/"
 _DOMAIN = re.compile(r"/(?:[A-Za-z0-9._-]{1,64}/)*")
 _LONGEST = 255
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class Role(enum.StrEnum):
@@ -138,6 +139,16 @@ def domain_path(text: str) -> str:
             f"underscores, at most {_LONGEST} characters"
         )
     return path
+
+
+def account_name(text: str) -> str:
+    """The name of an account or a user, checked. Raises PolicyError."""
+    if not _NAME.fullmatch(text):
+        raise PolicyError(
+            f"name {text[:140]!r}: begin with a letter or digit, go on with letters, digits, dots, dashes, underscores "
+            "and @, at most 64 in all"
+        )
+    return text
 
 
 def ancestors(path: str) -> list[str]:

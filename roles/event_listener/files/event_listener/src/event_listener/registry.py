@@ -16,6 +16,7 @@ import msgspec
 from event_listener import path_secret
 from event_listener.addresses import canonical_address, parse_networks
 from event_listener.path_secret import PathSecret
+from event_listener.policy import ROOT, Owner, PolicyError, account_name, domain_path
 from event_listener.settings import SOURCE_ID_PATTERN
 
 SourceState = Literal["active", "maintenance", "retired"]
@@ -40,6 +41,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     manufacturer: str | None = None
     labels: dict[str, str] = {}
     domain: str | None = None
+    account: str | None = None
     state: SourceState = "active"
     response_status: ResponseStatus | None = None
     path_secrets: list[PathSecret] = []
@@ -65,6 +67,7 @@ class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     manufacturer: str | msgspec.UnsetType | None = msgspec.UNSET
     labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     domain: str | msgspec.UnsetType | None = msgspec.UNSET
+    account: str | msgspec.UnsetType | None = msgspec.UNSET
     state: SourceState | msgspec.UnsetType = msgspec.UNSET
     response_status: ResponseStatus | msgspec.UnsetType | None = msgspec.UNSET
     path_secrets: list[PathSecretChange] | msgspec.UnsetType = msgspec.UNSET
@@ -104,6 +107,7 @@ def changes(document: Any) -> list[SourceChange]:
             raise InvalidSourceError(f"source {change.name} is given twice")
         _check_address(change)
         _check_path_secrets(change)
+        _check_owner(change)
         names.add(change.name)
     return found
 
@@ -112,6 +116,17 @@ def _check_address(change: SourceChange) -> None:
     """An address is printed in the text log and names its file."""
     if isinstance(change.address, str) and not _ADDRESS.fullmatch(canonical_address(change.address)):
         raise InvalidSourceError(f"source {change.name}: its address is neither an IP address nor a host name")
+
+
+def _check_owner(change: SourceChange) -> None:
+    """A domain is a path of the tree; an account's name is no path."""
+    try:
+        if isinstance(change.domain, str):
+            domain_path(change.domain)
+        if isinstance(change.account, str):
+            account_name(change.account)
+    except PolicyError as error:
+        raise InvalidSourceError(f"source {change.name}: {error}") from error
 
 
 def _check_path_secrets(change: SourceChange) -> None:
@@ -162,6 +177,8 @@ def _changed(source: Source, change: SourceChange) -> Source:
     }
     if given.get("address"):
         given["address"] = canonical_address(given["address"])
+    if isinstance(given.get("domain"), str):
+        given["domain"] = domain_path(given["domain"])
     if "path_secrets" in given:
         given["path_secrets"] = [_path_secret(source, one) for one in given["path_secrets"]]
     return msgspec.structs.replace(source, **given)
@@ -177,10 +194,11 @@ def _path_secret(source: Source, wanted: PathSecretChange) -> PathSecret:
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Whose POST it is, and the address its text log is named by."""
+    """Whose POST it is, the address its text log is named by, and to whom its events belong."""
 
     source: str
     address: str
+    owner: Owner = Owner()
 
 
 class Directory:
@@ -197,6 +215,12 @@ class Directory:
         """The source of a POST: ``source_id`` is what its path said, ``peer`` the address it came from."""
         if source_id is not None:
             known = self._by_name.get(source_id)
-            return Identity(source_id, (known.address if known else None) or peer)
+            return Identity(source_id, (known.address if known else None) or peer, owner_of(known))
         here = self._by_address.get(peer, [])
-        return Identity(here[0].name if len(here) == 1 else peer, peer)
+        only = here[0] if len(here) == 1 else None
+        return Identity(only.name if only else peer, peer, owner_of(only))
+
+
+def owner_of(source: Source | None) -> Owner:
+    """To whom a source belongs; an unknown one, and one that nobody gave a domain, to the root's administrators."""
+    return Owner(source.domain or ROOT, source.account) if source is not None else Owner()

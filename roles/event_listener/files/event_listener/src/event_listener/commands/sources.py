@@ -16,7 +16,7 @@ from event_listener.settings import Settings
 from event_listener.source_view import view
 from event_listener.store import Store
 
-_TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain")
+_TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain", "account")
 
 
 @click.group(short_help="List, register and remove sources (BMCs).")
@@ -68,6 +68,7 @@ def _age(moment: str | None) -> str:
 @click.option("--firmware")
 @click.option("--manufacturer")
 @click.option("--domain", help="Path of its domain, such as /dc1/row2/.")
+@click.option("--account", help="Account in that domain whose users may see its events.")
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Repeatable; together they replace the labels.")
 @click.option("--state", type=click.Choice(get_args(registry.SourceState)))
 @click.option("--response-status", type=click.Choice([str(item) for item in get_args(registry.ResponseStatus)]))

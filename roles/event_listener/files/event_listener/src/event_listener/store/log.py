@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from event_listener.event import Event, Origin, Payload, Record, public_id
+from event_listener.policy import Owner
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
 from event_listener.store.cursors import position, set_position
@@ -29,6 +30,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     body: bytes
     origin: Origin = Origin.LIVE
+    owner: Owner = Owner()
     records: tuple[Record, ...] = ()
     problem: str = ""
 
@@ -192,6 +194,8 @@ def _event_columns(payload_seq: int, arrival: Arrival) -> Iterable[dict[str, Any
             "id": public_id(arrival.journal_id, arrival.journal_seq, index),
             "source": arrival.source,
             "address": arrival.address,
+            "domain": arrival.owner.domain,
+            "account": arrival.owner.account,
             "received_ns": arrival.received_ns,
             "payload_id": payload_seq,
             **columns,

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from event_listener.event import Category, Level, Record, State, rfc3339
+from event_listener.policy import Owner
 from event_listener.store.log import Arrival
 
 ADDRESS = "event-listener"
@@ -29,6 +30,7 @@ def own_arrival(
     unique: str,
     now_ns: int,
     about: str = ADDRESS,
+    owner: Owner = Owner(),  # noqa: B008 - frozen
     level: Level = Level.INFO,
     category: Category = Category.ALERT,
     event_type: str = "",
@@ -38,7 +40,8 @@ def own_arrival(
 ) -> Arrival:
     """One such event, for ``EventLog.add`` or, in the transaction of the change it tells of, ``insert_good``.
 
-    ``key`` is its name in our message registry, ``about`` the source it is about, ``event_type`` its type where that
+    ``key`` is its name in our message registry, ``about`` the source it is about, ``owner``
+    whose it is, ``event_type`` its type where that
     isn't ``RedfleetEvents.<key>`` (CloudStack's names for actions), ``resource`` the type and id of what it is about,
     ``details`` go into the record under ``Oem.redfleet``.
     """
@@ -64,6 +67,7 @@ def own_arrival(
         peer="",
         credential="",
         content_type="application/json",
+        owner=owner,
         body=json.dumps({**payload, "Events": [record]}).encode(),
         records=(
             Record(

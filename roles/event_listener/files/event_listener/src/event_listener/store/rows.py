@@ -34,6 +34,8 @@ def event_of(row: Row[Any]) -> Event:
         address=fields["address"],
         received_ns=fields["received_ns"],
         payload_id=fields["payload_id"],
+        domain=fields["domain"],
+        account=fields["account"],
         category=Category(fields["category"]),
         type=fields["type"],
         level=Level(fields["level"]),

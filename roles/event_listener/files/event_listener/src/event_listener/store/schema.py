@@ -68,6 +68,9 @@ event = Table(
     _text("start_id", nullable=True),
     Column("payload_id", Seq, ForeignKey("payload.seq"), nullable=False),
     _text("record"),  # JSON
+    Column("domain", Text, nullable=False, server_default="/"),
+    _text("account", nullable=True),
+    Index("event_owner", "domain", "account", "seq"),
     Index("event_source", "source", "seq"),
     Index("event_type", "type", "seq"),
     Index("event_category", "category", "seq"),
@@ -149,6 +152,7 @@ source = Table(
     _text("state"),
     Column("response_status", Integer, nullable=True),
     Column("path_secrets", Text, nullable=False, server_default="[]"),  # a JSON array, digests only
+    _text("account", nullable=True),
     _number("created_ns"),
     _number("updated_ns"),
 )
@@ -163,4 +167,45 @@ activity = Table(
     _number("events"),
     _number("quarantined"),
     Index("activity_last_seen", "last_seen_ns"),
+)
+
+domain = Table("domain", metadata, Column("path", Text, primary_key=True), _number("created_ns"))
+
+account = Table(
+    "account",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    _number("created_ns"),
+)
+
+api_user = Table(
+    "api_user",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("role"),
+    _text("domain"),
+    _text("account", nullable=True),
+    _text("password", nullable=True),  # argon2id; none: only tokens
+    _text("state"),
+    _number("failures"),  # wrong passwords since the last right one
+    _number("locked_until_ns"),
+    _number("created_ns"),
+    _number("updated_ns"),
+    Index("api_user_domain", "domain"),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("owner"),
+    _text("name"),
+    _text("kind"),  # token, session
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256: the token itself is 256 random bits
+    _text("actions", nullable=True),  # a JSON array; null: all that the user may
+    _number("created_ns"),
+    _number("expires_ns", nullable=True),
+    _number("used_ns", nullable=True),
+    Index("api_token_owner", "owner"),
 )
