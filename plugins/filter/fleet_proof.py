@@ -10,7 +10,8 @@ name: fleet_proof
 short_description: Judge which BMCs are proven to reach the listener
 version_added: 0.1.0
 description:
-  - Compares the test events that the BMCs accepted with those that arrived at the listener.
+  - With O(arrived), compares the test events that the BMCs accepted with those that arrived at the listener.
+  - Without it, returns the names of the hosts whose BMC accepted one.
 positional: hostvars, register, arrived
 options:
   _input:
@@ -27,9 +28,8 @@ options:
     type: str
     required: true
   arrived:
-    description: Result of M(redfleet.events.listener_event_info).
+    description: Result of M(redfleet.events.listener_proof) with its option C(batch).
     type: dict
-    required: true
 author:
   - redfleet.events contributors (@redfleet)
 """
@@ -45,16 +45,17 @@ RETURN = r"""
 _value:
   description:
     - As from P(redfleet.events.fleet_verdicts#filter). The rows of delivered events also have C(event_id), C(latency_s)
-      and C(exact).
-  type: dict
+      by the listener's clock, and C(matched), V(marker) or V(sequence).
+  type: raw
 """
 
 from ansible_collections.redfleet.events.plugins.plugin_utils import _fleet
 
 
-def fleet_proof(hosts, hostvars, register, arrived):
-    """Return the report of the proof (see RETURN)."""
-    return _fleet.proof({host: hostvars[host].get(register) for host in hosts}, arrived)
+def fleet_proof(hosts, hostvars, register, arrived=None):
+    """Return who accepted, or the report of the proof (see RETURN)."""
+    results = {host: hostvars[host].get(register) for host in hosts}
+    return _fleet.accepted(results) if arrived is None else _fleet.proof(results, arrived)
 
 
 class FilterModule:

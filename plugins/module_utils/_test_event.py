@@ -33,6 +33,13 @@ MESSAGE_IDS = {
     # iDRAC9, iDRAC10: ironcore-dev/metal-operator bmc/redfish.go
     "DELL": ("TMP0118", "IDRAC.2.10.CPU0002"),
 }
+# Keys of all messages that `submit` may make a BMC send, for those who wait for one that carries no marker.
+POSSIBLE_KEYS = sorted(
+    {
+        name.rsplit(".", 1)[-1]
+        for name in (*DEFAULT_MESSAGE_IDS, *(each for ids in MESSAGE_IDS.values() for each in ids))
+    }
+)
 # Vendors that want to know where to, instead of sending to all: Dell SubscriptionManagementREDFISH.py
 TO_DESTINATION = frozenset({"DELL"})
 STANDARD = (

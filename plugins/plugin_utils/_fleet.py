@@ -16,6 +16,7 @@ VERDICTS = (
     "drifted",
     "delivered",
     "not delivered",
+    "not sent",
     "unsupported",
     "unreachable",
     "refused",
@@ -93,62 +94,75 @@ def verdicts(results, audit=False):
     return report(rows)
 
 
-def expectations(sent, after=None):
-    """Return what to wait for at the listener: one entry per BMC that accepted its test event.
-
-    sent is {host: submit_test_event result}; after is the listener's head before the events were sent.
-    """
-    entries = []
-    for host, result in sent.items():
-        if result and not result.get("failed") and not result.get("unreachable"):
-            entry = {"source": host, "marker": result.get("marker"), "message_key": result.get("message_key")}
-            entry = {key: value for key, value in entry.items() if value}
-            entries.append(entry if after is None else {**entry, "after": int(after)})
-    return entries
+def accepted(sent):
+    """Return the hosts whose BMC took the request for a test event; sent is {host: submit_test_event result}."""
+    return [host for host, result in sent.items() if result and not result.get("failed") and result.get("status")]
 
 
 def proof(sent, arrived):
-    """Return the report of a proof: sent is {host: submit_test_event result}, arrived listener_event_info's result.
+    """Return the report of a proof: sent is {host: submit_test_event result}, arrived listener_proof's result.
 
-    Each row of a delivered event also has event_id, latency_s and exact.
+    Each row of a delivered event also has event_id, latency_s and matched.
     """
     found = {item["source"]: item for item in (arrived or {}).get("found", [])}
+    offset = (arrived or {}).get("clock_offset_s") or 0.0
     rows = []
     for host, result in sent.items():
         name, detail = verdict(result)
         row = {"host": host, "verdict": name, "detail": detail}
-        if name == "ok" and host in found:
-            row.update(delivery(found[host], result.get("sent_at")))
+        if name == "ok" and not result.get("status"):
+            row.update(detail="would be asked for a test event")
+        elif name == "ok" and host in found:
+            row.update(delivery(found[host], result.get("sent_at"), offset))
         elif name == "ok":
             row.update(verdict="not delivered", detail="the BMC accepted the test event, the listener never saw it")
+        elif name == "failed":
+            row.update(verdict="not sent")
         rows.append(row)
     return report(rows)
 
 
-def delivery(item, sent_at):
-    """Return the part of a proof's row that tells how the event arrived; sent_at is when the BMC was asked for it."""
-    event, exact = item["event"], item.get("exact", True)
-    seconds = latency(sent_at, event.get("received"))
+def delivery(item, sent_at, offset):
+    """Return the part of a proof's row that tells how the event arrived.
+
+    sent_at is when the BMC was asked for it, by the controller's clock; offset the seconds by which the listener's is
+    ahead of it.
+    """
+    seconds = latency(sent_at, item.get("received"), offset)
     after = "" if seconds is None else f" after {seconds:.2f} s"
-    how = "" if exact else ", matched by its sequence (the BMC does not pass the marker on)"
+    how = "" if item.get("matched") == "marker" else ", matched by its sequence (the BMC does not pass the marker on)"
     return {
         "verdict": "delivered",
-        "detail": f"event {event.get('id', '?')}{after}{how}",
-        "event_id": event.get("id"),
+        "detail": f"event {item.get('event_id') or '?'}{after}{how}",
+        "event_id": item.get("event_id"),
         "latency_s": seconds,
-        "exact": exact,
+        "matched": item.get("matched"),
     }
 
 
-def latency(sent_at, received):
-    """Return the seconds between two RFC 3339 times, None where one is unknown.
+def latency(sent_at, received, offset=0.0):
+    """Return the seconds between two RFC 3339 times by the second one's clock, None where one is unknown.
 
-    The first is by the controller's clock, the second by the listener's: never negative, whatever they disagree.
+    offset: by how many seconds the second clock is ahead of the first. What it can't tell apart is 0, never negative.
     """
     if not sent_at or not received:
         return None
-    first, second = (datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (sent_at, received))
-    return round(max(0.0, (second - first).total_seconds()), 3)
+    return round(max(0.0, (moment(received) - moment(sent_at)).total_seconds() - offset), 3)
+
+
+def clock_offset(asked, theirs, answered):
+    """Return by how many seconds another clock is surely ahead of ours (behind, if negative).
+
+    It showed theirs (RFC 3339) at some time between asked and answered by our clock. As long as that can be, the clocks
+    are taken for equal: that is closer to the truth, on hosts with NTP, than any guess within the interval.
+    """
+    least, most = ((moment(theirs) - ours).total_seconds() for ours in (answered, asked))
+    return round(min(max(0.0, least), most), 3)
+
+
+def moment(text):
+    """Return an RFC 3339 time as datetime. Raises ValueError."""
+    return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
 
 
 def split_baseuri(baseuri):

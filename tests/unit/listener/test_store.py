@@ -10,10 +10,12 @@ from alembic.migration import MigrationContext
 from event_listener import registry
 from event_listener.event import Category, Level, Origin, Record
 from event_listener.normalise.redfish import normalise
+from event_listener.proofs import Announcement, announce
 from event_listener.store import (
     Arrival,
     FencedError,
     Query,
+    Settled,
     Store,
     StoreUnavailableError,
     migrations,
@@ -409,3 +411,25 @@ def test_an_event_of_our_own_is_told_once(store):
     assert event.record["Oem"] == {"redfleet": {"since": 7}}
     assert normalise(first.body).records == first.records
     assert store.sources.activity_of("bmc1") is None  # it isn't the source that spoke
+
+
+def test_a_proof_is_stored_with_its_event_and_the_last_one_stays(store):
+    """The first arrival counts; old announcements are forgotten, a source's last proof never."""
+    day = 24 * 3600 * 10**9
+    first = announce(Announcement(sources=["bmc1", "bmc2"], message_keys=["Test"], seconds=1), 1000)
+    store.proofs.announce(first, 1000)
+    assert {proof.source for proof in store.proofs.waiting(2000)} == {"bmc1", "bmc2"}
+    assert store.proofs.waiting(2 * 10**9) == []
+    for seq, received in ((1, 5000), (2, 6000)):
+        settled = [Settled(first[0].marker, received, f"{JOURNAL}-{seq}-0", "marker")]
+        store.log.write([arrival(seq)], CURSOR, seq, settled)
+    assert store.proofs.last_proven() == {"bmc1": 5000}
+    (proof, _) = store.proofs.batch(first[0].batch)
+    assert (proof.received_ns, proof.event_id, proof.matched) == (5000, f"{JOURNAL}-1-0", "marker")
+
+    version = store.proofs.version()
+    store.proofs.announce(announce(Announcement(sources=["bmc1"]), 3 * day), 3 * day)
+    assert store.proofs.version() > version
+    assert [one.source for one in store.proofs.batch(first[0].batch)] == ["bmc1"]
+    assert store.proofs.last_proven() == {"bmc1": 5000}
+    assert store.proofs.last_asked() == {"bmc1": 3 * day}

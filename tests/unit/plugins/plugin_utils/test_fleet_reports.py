@@ -74,30 +74,22 @@ def test_an_empty_fleet_has_an_empty_report():
 
 
 SENT = {
-    "b1": {
-        "changed": False,
-        "marker": "redfleet-test-1",
-        "message_key": "Base.Success",
-        "sent_at": "2026-01-31T12:00:00.100+00:00",
-    },
-    "b2": {"changed": False, "marker": None, "message_key": "TestMessage"},
+    "b1": {"changed": False, "status": 204, "sent_at": "2026-01-31T12:00:00.100+00:00"},
+    "b2": {"changed": False, "status": 204},
     "b3": {"failed": True, "reason": "unsupported", "msg": "no test action"},
     "b4": None,
+    "b5": {"failed": True, "reason": "bmc_error", "msg": "MessageId is not in the list"},
 }
 
 
 def test_only_accepted_test_events_are_waited_for():
-    """A BMC that refused has nothing to wait for; what the BMC ignores is not asked for."""
-    assert _fleet.expectations(SENT, after=7) == [
-        {"source": "b1", "marker": "redfleet-test-1", "message_key": "Base.Success", "after": 7},
-        {"source": "b2", "message_key": "TestMessage", "after": 7},
-    ]
+    """A BMC that refused has nothing to wait for."""
+    assert _fleet.accepted(SENT) == ["b1", "b2"]
 
 
 def test_proof_tells_delivered_from_accepted_and_refused():
-    """Three ways to fail have three verdicts, and delivery has its latency."""
-    event = {"id": "e-1-0", "received": "2026-01-31T12:00:00.354000Z"}
-    found = [{"source": "b1", "event": event, "exact": True}]
+    """Each way to fail has its verdict and its reason, and delivery has its latency."""
+    found = [{"source": "b1", "event_id": "e-1-0", "received": "2026-01-31T12:00:00.354000Z", "matched": "marker"}]
     report = _fleet.proof(SENT, {"found": found, "missing": ["b2"]})
     rows = {row["host"]: row for row in report["rows"]}
     assert (rows["b1"]["verdict"], rows["b1"]["latency_s"], rows["b1"]["event_id"]) == ("delivered", 0.254, "e-1-0")
@@ -105,14 +97,43 @@ def test_proof_tells_delivered_from_accepted_and_refused():
     assert rows["b2"]["verdict"] == "not delivered"
     assert rows["b3"]["verdict"] == "unsupported"
     assert rows["b4"]["verdict"] == "not reached"
-    assert report["bad"] == ["b2", "b3", "b4"]
+    assert (rows["b5"]["verdict"], rows["b5"]["detail"]) == ("not sent", "MessageId is not in the list")
+    assert report["bad"] == ["b2", "b5", "b3", "b4"]
+
+
+def test_in_check_mode_nobody_is_asked():
+    """What was not sent can't be missing."""
+    report = _fleet.proof({"b1": {"changed": False, "status": None}}, {"found": [], "missing": []})
+    assert report["bad"] == []
+    assert "would be" in report["rows"][0]["detail"]
 
 
 def test_a_match_by_sequence_says_so():
     """A BMC that ignores the marker is proven by its sequence, and the reader is told."""
-    found = [{"source": "b2", "event": {"id": "e"}, "exact": False}]
+    found = [{"source": "b2", "event_id": "e", "received": None, "matched": "sequence"}]
     report = _fleet.proof({"b2": SENT["b2"]}, {"found": found})
     assert "matched by its sequence" in report["rows"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "theirs", "answered", "expected"),
+    [
+        ("12:00:00", "12:00:01", "12:00:02", 0.0),
+        ("12:00:00", "12:00:32", "12:00:02", 30.0),
+        ("12:00:00", "11:59:20", "12:00:02", -40.0),
+    ],
+)
+def test_clocks_are_taken_for_equal_until_they_can_not_be(asked, theirs, answered, expected):
+    """Their time between our two is no difference; outside, it is at least the distance."""
+    times = [f"2026-01-31T{text}+00:00" for text in (asked, theirs, answered)]
+    assert _fleet.clock_offset(_fleet.moment(times[0]), times[1], _fleet.moment(times[2])) == expected
+
+
+def test_latency_is_by_the_listeners_clock():
+    """A clock that is half a minute ahead adds nothing to the latency."""
+    found = [{"source": "b1", "event_id": "e", "received": "2026-01-31T12:00:30.150Z", "matched": "marker"}]
+    report = _fleet.proof({"b1": SENT["b1"]}, {"found": found, "clock_offset_s": 30.0})
+    assert report["rows"][0]["latency_s"] == 0.05
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 
 import msgspec
 
-from event_listener.event import Origin
+from event_listener.event import Origin, public_id
 from event_listener.gaps import missing, seen
 from event_listener.journal import STATUS_OK, Entry, JournalReader
 from event_listener.normalise.redfish import normalise
+from event_listener.proofs import Proof, settle
 from event_listener.registry import Directory, Source
 from event_listener.registry_snapshot import SourceEntry, write_snapshot
-from event_listener.store import Arrival, Store
+from event_listener.store import Arrival, Settled, Store
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Indexer:
         self._batch = batch
         self._directory = Directory()
         self._registry_version = -1
+        self._proofs: dict[str, list[Proof]] = {}
+        self._proofs_version = -1
         self._deleted = 0
 
     def _refresh(self) -> None:
@@ -55,6 +59,35 @@ class Indexer:
         write_snapshot(self._state_dir, map(_entry_of, sources))
         self._registry_version = version
 
+    def _refresh_proofs(self) -> None:
+        """Take new announcements of test events. Read the journal first: none of what it had then is older."""
+        version = self._store.proofs.version()
+        if version == self._proofs_version:
+            return
+        self._proofs = {}
+        for proof in self._store.proofs.waiting(time.time_ns()):
+            self._proofs.setdefault(proof.source, []).append(proof)
+        self._proofs_version = version
+
+    def _settle(self, arrival: Arrival) -> tuple[Arrival, list[Settled]]:
+        """An arrival with the announced test events marked, and which announcements are settled by it."""
+        waiting = self._proofs.get(arrival.source)
+        if not waiting or arrival.origin is not Origin.LIVE:
+            return arrival, []
+        records, found = settle(arrival.records, waiting, arrival.received_ns)
+        markers = {one.marker for one in found}
+        self._proofs[arrival.source] = [proof for proof in waiting if proof.marker not in markers]
+        settled = [
+            Settled(
+                one.marker,
+                arrival.received_ns,
+                public_id(arrival.journal_id, arrival.journal_seq, one.index),
+                one.matched,
+            )
+            for one in found
+        ]
+        return msgspec.structs.replace(arrival, records=records), settled
+
     def step(self) -> int:
         """Index one batch; returns how many payloads it had."""
         self._refresh()
@@ -63,10 +96,15 @@ class Indexer:
         done = self._store.cursors.get(cursor) or 0
         entries = self._read(done)
         if entries:
-            found = [self._arrival(journal_id, seq, entry) for seq, entry in entries]
-            arrivals = [arrival for arrival in map(self._lacking, found) if arrival is not None]
+            self._refresh_proofs()
+            found = [self._settle(self._arrival(journal_id, seq, entry)) for seq, entry in entries]
+            arrivals = [arrival for one, _ in found if (arrival := self._lacking(one)) is not None]
+            settled = [one for _, some in found for one in some]
             done = entries[-1][0]
-            written = self._store.log.write(arrivals, cursor, done)
+            # Where it isn't written, it is settled again with the next attempt.
+            version, self._proofs_version = self._proofs_version, -1
+            written = self._store.log.write(arrivals, cursor, done, settled)
+            self._proofs_version = version
             if written.quarantined:
                 logger.warning(
                     "%d payloads can't be understood; `event-listener quarantine list` shows them",

@@ -8,24 +8,27 @@ from typing import Any
 from event_listener.event import rfc3339
 from event_listener.registry import Source
 from event_listener.registry import shown as shown_source
-from event_listener.store import Activity, Sources
+from event_listener.store import Activity, Store
 
 
-def shown(name: str, source: Source | None, activity: Activity | None) -> dict[str, Any]:
+def shown(name: str, source: Source | None, activity: Activity | None, proven_ns: int | None) -> dict[str, Any]:
     """One source."""
     fields = source or Source(name=name, address=activity.address if activity else None)
     return {
         **shown_source(fields),
         "registered": source is not None,
         "last_seen": rfc3339(activity.last_seen_ns) if activity else None,
+        "last_proven": rfc3339(proven_ns) if proven_ns else None,
         "payloads": activity.payloads if activity else 0,
         "events": activity.events if activity else 0,
         "quarantined": activity.quarantined if activity else 0,
     }
 
 
-def view(sources: Sources) -> list[dict[str, Any]]:
+def view(store: Store) -> list[dict[str, Any]]:
     """All sources by name. Raises StoreUnavailableError."""
-    registered = {source.name: source for source in sources.list()}
-    heard = sources.activity()
-    return [shown(name, registered.get(name), heard.get(name)) for name in sorted(registered.keys() | heard.keys())]
+    registered = {source.name: source for source in store.sources.list()}
+    heard = store.sources.activity()
+    proven = store.proofs.last_proven()
+    names = sorted(registered.keys() | heard.keys())
+    return [shown(name, registered.get(name), heard.get(name), proven.get(name)) for name in names]

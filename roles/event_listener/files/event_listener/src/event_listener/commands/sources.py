@@ -30,7 +30,7 @@ def sources() -> None:
 def list_sources(settings: Settings, as_json: bool) -> None:
     """List registered sources, and senders that nobody registered."""
     with opened(settings) as store:
-        found = view(store.sources)
+        found = view(store)
     if as_json:
         as_lines(found)
         return

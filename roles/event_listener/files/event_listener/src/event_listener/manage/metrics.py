@@ -86,6 +86,18 @@ class LogCollector(Collector):
         yield _gauge("source_last_seen_timestamp_seconds", "When a source was last heard.", seen, "source")
         events = {item.source: float(item.events) for item in heard}
         yield _counter("source_events_total", "Events of a source.", events, "source")
+        yield _last_proven(store, limit)
+
+
+def _last_proven(store: Store, limit: int) -> Metric:
+    """For every source that should send; 0 for one that was never proven, so that an alert on its age sees it."""
+    proven = store.proofs.last_proven()
+    names = [source.name for source in store.sources.list() if source.state == "active"][:limit]
+    text = "When the last test event of a source arrived (Unix time); 0: never."
+    family = GaugeMetricFamily("redfleet_source_last_proven_seconds", text, labels=["source"])
+    for name in names:
+        family.add_metric([name], proven.get(name, 0) / 1e9)
+    return family
 
 
 def _sinks(store: Store) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from event_listener.backfill import BackfillError
 from event_listener.journal import JournalUnavailableError
 from event_listener.parameters import ParameterError
+from event_listener.proofs import InvalidProofError
 from event_listener.registry import InvalidSourceError
 from event_listener.store import StoreUnavailableError
 
@@ -42,6 +43,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(ParameterError)
     @app.errorhandler(InvalidSourceError)
     @app.errorhandler(BackfillError)
+    @app.errorhandler(InvalidProofError)
     def _request(error: ValueError) -> Response:
         return problem(400, str(error))
 

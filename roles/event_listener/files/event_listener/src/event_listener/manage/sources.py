@@ -22,14 +22,14 @@ def blueprint(connection: Connection) -> Blueprint:
 
     @routes.get("")
     def all_sources() -> Response:
-        return jsonify(sources=view(connection.store.sources))
+        return jsonify(sources=view(connection.store))
 
     @routes.get("/<name>")
     def one(name: str) -> Response:
         source, activity = connection.store.sources.get(name), connection.store.sources.activity_of(name)
         if source is None and activity is None:
             raise NotFound(f"source {name} is neither registered nor was it ever heard")
-        return jsonify(shown(name, source, activity))
+        return jsonify(shown(name, source, activity, connection.store.proofs.last_proven().get(name)))
 
     @routes.patch("")
     def upsert() -> Response:

@@ -17,6 +17,7 @@ from event_listener.store.log import Arrival, EventLog, Written
 from event_listener.store.move import marker
 from event_listener.store.own import own_arrival
 from event_listener.store.postgresql import PostgreSQLBackend
+from event_listener.store.proofs import Proofs, Settled
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
 from event_listener.store.sources import Activity, Sources
@@ -33,10 +34,12 @@ __all__ = [
     "LaneStatus",
     "Lease",
     "Page",
+    "Proofs",
     "Quarantine",
     "Queries",
     "Query",
     "Rejected",
+    "Settled",
     "Sources",
     "Store",
     "StoreUnavailableError",
@@ -63,6 +66,7 @@ class Store:
         self.cursors = Cursors(backend, place)
         self.queries = Queries(backend)
         self.sources = Sources(backend)
+        self.proofs = Proofs(backend)
         self.quarantine = Quarantine(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)

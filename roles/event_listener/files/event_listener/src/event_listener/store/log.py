@@ -15,6 +15,7 @@ from event_listener.policy import Owner
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
 from event_listener.store.cursors import position, set_position
+from event_listener.store.proofs import Settled, settle
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +50,11 @@ class EventLog:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def write(self, arrivals: Sequence[Arrival], cursor: str, through: int) -> Written:
+    def write(self, arrivals: Sequence[Arrival], cursor: str, through: int, settled: Sequence[Settled] = ()) -> Written:
         """Store a batch and move the indexer's cursor to ``through``, both or neither.
 
         Arrivals at or before the cursor are there already and are left out, so a repeated batch does no harm. All
-        arrivals are of one journal. Raises StoreUnavailableError.
+        arrivals are of one journal. ``settled`` are announced test events among them. Raises StoreUnavailableError.
         """
         with self._backend.write() as connection:
             done = position(connection, cursor)
@@ -65,6 +66,7 @@ class EventLog:
             # Only what a source sends itself says that it is alive.
             live = [arrival for arrival in fresh if arrival.origin is Origin.LIVE]
             self._backend.upsert(connection, schema.activity, _activity(live), ("payloads", "events", "quarantined"))
+            settle(connection, settled)
             set_position(self._backend, connection, cursor, max(done, through))
         return Written(len(good), events, len(bad))
 

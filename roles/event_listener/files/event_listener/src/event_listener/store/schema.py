@@ -157,6 +157,22 @@ source = Table(
     _number("updated_ns"),
 )
 
+proof = Table(
+    "proof",
+    metadata,
+    Column("marker", Text, primary_key=True),
+    _text("batch"),
+    _text("source"),
+    _text("message_keys"),  # a JSON array
+    _number("asked_ns"),
+    _number("expires_ns"),
+    _number("received_ns", nullable=True),
+    _text("event_id", nullable=True),
+    _text("matched", nullable=True),
+    Index("proof_batch", "batch"),
+    Index("proof_source", "source", "received_ns"),
+)
+
 activity = Table(
     "activity",
     metadata,

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A proof is what it says: announced, sent by the BMC, received, timed by the listener's clock, and kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.integration.bus.bus_harness import HttpPeer
+from tests.integration.fleet_estate import Estate
+from tests.integration.listener_process import RunningListener, wait_for
+
+# OpenBMC drops the marker's id, iDRAC sends a real alert as its test, plain keeps everything.
+MIX = {"openbmc": 1, "idrac9": 1, "plain": 1}
+
+
+@pytest.fixture(scope="module")
+def published() -> Iterator[HttpPeer]:
+    """What a broker would get: a sink without routes."""
+    peer = HttpPeer()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory, fleet, listener, published):
+    """A subscribed fleet whose listener has a further sink."""
+    simulated = fleet(mix=MIX, time_scale=0.05, network="127.62.0.0/16")
+    running = listener({"sinks": published.sinks(published.target()[0])})
+    simulated.trust(running.ca_path.read_text())
+    made = Estate(tmp_path_factory.mktemp("estate"), simulated, running)
+    done = made.play("subscribe.yml")
+    assert done.status == 0, done.output
+    return made
+
+
+def proven(running: RunningListener) -> dict[str, float]:
+    """The metric, by source."""
+    lines = requests.get(running.manage_url + "/metrics", timeout=10).text.splitlines()
+    found = [line for line in lines if line.startswith("redfleet_source_last_proven_seconds{")]
+    return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in found}
+
+
+def test_verify_proves_each_bmc_and_tells_only_the_logs(estate, published):
+    """Each way to match is named; the listener knows when; no other sink hears of it unless a route says so."""
+    names = {bmc.vendor: bmc.name for bmc in estate.fleet.bmcs}
+    assert proven(estate.listener) == dict.fromkeys(names.values(), 0.0)
+    before = time.time()
+    done = estate.play("redfleet.events.verify")
+    assert done.status == 0, done.output
+    summary = done.summary()
+    assert "by its sequence" in summary[names["idrac9"]]
+    assert "by its sequence" not in summary[names["plain"]]
+    found = proven(estate.listener)
+    assert set(found) == set(names.values())
+    assert all(before <= at <= time.time() for at in found.values())
+
+    events = estate.listener.api("/api/v1/events", limit=100).json()["events"]
+    assert {event["source"]: event["origin"] for event in events} == dict.fromkeys(names.values(), "test")
+    assert {event["message_id"].rsplit(".", 1)[-1] for event in events} == {"TestMessage", "TMP0118"}
+
+    # The same alert, not announced, is real, and the first that anybody else hears.
+    idrac = estate.fleet.by_vendor("idrac9")[0]
+    idrac.emit({"MessageId": "IDRAC.2.8.TMP0118", "Message": "cold"})
+    wait_for(published.received, 60)
+    sent = [one for _headers, body in published.batches for one in json.loads(body)]
+    assert [one["data"]["record"]["Message"] for one in sent] == ["cold"]
+    for suffix in (".txt", ".jsonl"):
+        log = estate.listener.log_dir / f"Events_{idrac.address}{suffix}"
+        assert wait_for(lambda log=log: log.read_text().count("TMP0118") >= 2, 60)
+
+
+def test_only_an_arrival_proves(estate):
+    """A BMC that takes the request and stays silent keeps its last proof."""
+    silent = estate.fleet.bmcs[0]
+    silent.set_fault("silent")
+    try:
+        before = proven(estate.listener)
+        done = estate.play("redfleet.events.verify", "-e", "proof_timeout=2")
+        assert done.status != 0
+        assert done.summary()[silent.name].startswith("not delivered")
+        after = proven(estate.listener)
+        assert {name for name in after if after[name] == before[name]} == {silent.name}
+    finally:
+        silent.clear_faults()
+
+
+def test_check_mode_announces_and_sends_nothing(estate):
+    """And says so instead of missing what never was sent."""
+    head = estate.listener.api("/api/v1/events", limit=1).json()["head"]
+    done = estate.play("redfleet.events.verify", "--check")
+    assert done.status == 0, done.output
+    assert all("would be asked" in verdict for verdict in done.summary().values())
+    assert estate.listener.api("/api/v1/events", limit=1).json()["head"] == head
+
+
+def test_the_api_of_proofs(estate):
+    """What was announced can be asked for; what nobody announced, or announced wrongly, is an error with advice."""
+    running = estate.listener
+    headers = {"Authorization": f"Bearer {running.api_token}"}
+
+    def post(document: object) -> requests.Response:
+        return requests.post(running.manage_url + "/api/v1/proofs", json=document, headers=headers, timeout=10)
+
+    answer = post({"sources": ["someone"], "message_keys": ["TestMessage"]})
+    assert answer.status_code == 201
+    batch, (waiting,) = answer.json()["batch"], answer.json()["proofs"]
+    assert (waiting["source"], waiting["received"]) == ("someone", None)
+    assert running.post({"Events": [{"EventId": waiting["marker"]}]}, "/events/someone").status_code == 200
+    (arrived,) = wait_for(
+        lambda: [one for one in running.api(f"/api/v1/proofs/{batch}").json()["proofs"] if one["received"]], 60
+    )
+    assert arrived["matched"] == "marker"
+    assert running.api(f"/api/v1/events/{arrived['event_id']}").json()["origin"] == "test"
+    assert running.api("/api/v1/sources/someone").json()["last_proven"] == arrived["received"]
+    assert post({"sources": ["../x"]}).status_code == 400
+    assert running.api("/api/v1/proofs/none").status_code == 404
+    assert requests.post(running.manage_url + "/api/v1/proofs", json={}, timeout=10).status_code == 401
