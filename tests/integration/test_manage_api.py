@@ -77,7 +77,8 @@ def test_what_a_bmc_sends_is_found(api, post):
         "state": "Completed", "resource_type": "ComputerSystem", "resource_id": "/redfish/v1/Systems/1",
         "message": "changed", "message_id": "ResourceEvent.1.3.0.ResourceChanged", "message_args": [],
         "severity": "OK", "event_id": "1", "context": "ctx", "time": "2026-11-22T02:54:34Z", "received": "",
-        "start_id": None, "payload_id": 0, "record": EVENT["Events"][0],
+        "start_id": None, "state_of": None, "old_state": None, "new_state": None, "payload_id": 0,
+        "record": EVENT["Events"][0],
     }  # fmt: skip
     assert api(f"/api/v1/events/{first['id']}") == first
     assert api(f"/api/v1/events/{first['id']}/raw") == EVENT
@@ -234,3 +235,49 @@ def test_health_and_metrics_can_need_a_token(listener):
             assert requests.get(running.manage_url + path, timeout=10).status_code == 401
             headers = {"Authorization": f"Bearer {running.api_token}"}
             assert requests.get(running.manage_url + path, headers=headers, timeout=10).status_code == 200
+
+
+def test_states_of_resources_by_transition(post, api):
+    """A transition shows old and new state, also after a restart of nothing: the event log has them."""
+    resource = {"@odata.id": "/redfish/v1/Systems/states"}
+    for key in ("ResourcePoweredOn", "ResourcePoweredOff"):
+        post({"Events": [{"MessageId": f"ResourceEvent.1.3.{key}", "OriginOfCondition": resource}]}, "/events/bmc-s")
+
+    def seen():
+        return api(f"/api/v1/events?resource_id={resource['@odata.id']}&order=asc")["events"]
+
+    until(lambda: len(seen()) == 2)
+    assert [(e["state_of"], e["old_state"], e["new_state"]) for e in seen()] == [
+        ("power", None, "On"),
+        ("power", "On", "Off"),
+    ]
+    answer = api("/api/v1/resources?source=bmc-s&aspect=power&limit=1")
+    (found,) = answer["resources"]
+    assert answer["next"] is None
+    assert (found["state"], found["previous"], found["event_id"]) == ("Off", "On", seen()[1]["id"])
+    assert found["since"] == found["seen"] == seen()[1]["received"]
+
+
+@pytest.mark.parametrize("query", ["states=On", "limit=0", "after=x", "limit=1&limit=2"])
+def test_a_question_about_resources_that_makes_no_sense(api, query):
+    assert api(f"/api/v1/resources?{query}", status=400)["detail"]
+
+
+def test_resources_in_pages(post, api):
+    members = [
+        {
+            "MessageId": "ResourceEvent.1.3.ResourceStatusChangedOK",
+            "OriginOfCondition": {"@odata.id": f"/r/v1/Fans/{n} x"},
+        }
+        for n in range(5)
+    ]
+    post({"Events": members}, "/events/bmc-pages")
+    until(lambda: len(api("/api/v1/resources?source=bmc-pages")["resources"]) == 5)
+    found, after = [], ""
+    while True:
+        page = api(f"/api/v1/resources?source=bmc-pages&limit=2{after}")
+        found += [item["resource_id"] for item in page["resources"]]
+        if page["next"] is None:
+            break
+        after = "&after=" + quote(page["next"])
+    assert found == [f"/r/v1/Fans/{n} x" for n in range(5)]

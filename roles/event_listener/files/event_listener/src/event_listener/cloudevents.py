@@ -27,6 +27,9 @@ _OPTIONAL = {
     "correlationid": "start_id",
     "resourcetype": "resource_type",
     "subject": "resource_id",
+    "stateof": "state_of",
+    "oldstate": "old_state",
+    "newstate": "new_state",
 }
 
 
@@ -64,6 +67,7 @@ def decode(envelope: dict[str, Any]) -> Event:
     """The event of an envelope that :func:`encode` made. Raises KeyError or ValueError for any other."""
     if envelope["specversion"] != SPECVERSION:
         raise ValueError(f"CloudEvents {envelope['specversion']} is not {SPECVERSION}")
+    optional: dict[str, Any] = {field: envelope.get(name) for name, field in _OPTIONAL.items()}
     return Event(
         seq=int(envelope["sequence"]),
         id=envelope["id"],
@@ -79,5 +83,5 @@ def decode(envelope: dict[str, Any]) -> Event:
         payload_id=int(envelope["payloadid"]),
         record=envelope["data"]["record"],
         message_args=tuple(envelope["data"]["message_args"]),
-        **{field: envelope.get(name) for name, field in _OPTIONAL.items()},
+        **optional,
     )

@@ -51,8 +51,19 @@ class Origin(enum.StrEnum):
     IMPORT = "import"
 
 
+class Observation(msgspec.Struct, frozen=True):
+    """One aspect of a resource is now like this. ``value`` None: the resource is gone, with all its aspects."""
+
+    aspect: str
+    value: str | None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What a payload itself says about one event. ``record`` is the JSON as sent; the rest is derived from it."""
+    """What a payload itself says about one event. ``record`` is the JSON as sent; the rest is derived from it.
+
+    ``state_of`` (health, power or state) of its resource is ``new_state`` now; ``old_state`` is what the event log knew
+    before. ``observed`` is all that the event says of the resource; it is known until the event is stored.
+    """
 
     category: Category = Category.RESOURCE_STATE
     type: str
@@ -69,6 +80,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     context: str | None = None
     time: str | None = None
     start_id: str | None = None
+    state_of: str | None = None
+    old_state: str | None = None
+    new_state: str | None = None
+    observed: tuple[Observation, ...] = ()
     record: Any = None
 
 
@@ -149,6 +164,9 @@ def as_json(event: Event) -> dict[str, Any]:
         "time": event.time,
         "received": rfc3339(event.received_ns),
         "start_id": event.start_id,
+        "state_of": event.state_of,
+        "old_state": event.old_state,
+        "new_state": event.new_state,
         "payload_id": event.payload_id,
         "record": event.record,
     }

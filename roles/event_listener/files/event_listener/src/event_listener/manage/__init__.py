@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from event_listener.manage import backfill, events, health, metrics, problems, proofs, sources
+from event_listener.manage import backfill, events, health, metrics, problems, proofs, resources, sources
 from event_listener.manage.access import Access, tokens
 from event_listener.manage.connection import Connection
 from event_listener.settings import Settings
@@ -24,6 +24,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(events.blueprint(connection)))
     app.register_blueprint(access.guard(backfill.blueprint(settings, connection)))
     app.register_blueprint(access.guard(proofs.blueprint(connection)))
+    app.register_blueprint(access.guard(resources.blueprint(connection)))
     app.register_blueprint(access.guard(sources.blueprint(connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
     app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from event_listener.event import Category, Level, Origin, Record, State
-from event_listener.normalise import resources
+from event_listener.normalise import resources, states
 from event_listener.normalise.decode import NotJSONError, document, storable, strict
 
 TEST_MARKER = "redfleet-test-"
@@ -113,9 +113,11 @@ def _record(member: Any, envelope: dict[str, Any]) -> Record:
     severity = _text(member.get("MessageSeverity"), SHORT) or _text(member.get("Severity"), SHORT)
     arguments = _arguments(member.get("MessageArgs"))
     origin = _origin_of_condition(member)
-    path = resources.uri(origin)
+    path = resources.uri(origin) or resources.uri(states.resource_named(registry, key, arguments))
+    event_type = _text(member.get("EventType"))
+    observed = states.observations(registry, key, arguments, severity, event_type, origin) if path else ()
     event_id, message = _text(member.get("EventId"), SHORT), _text(member.get("Message"))
-    category = _category(registry, severity, _text(member.get("EventType")))
+    category = _category(registry, severity, event_type)
     is_job = category is Category.ASYNC_JOB
     context = envelope.get("Context")
     return Record(
@@ -134,6 +136,9 @@ def _record(member: Any, envelope: dict[str, Any]) -> Record:
         context=_text(context if context is not None else member.get("Context")),
         time=_text(member.get("EventTimestamp"), SHORT),
         start_id=_optional(resources.task(path, arguments)) if is_job else None,
+        state_of=observed[0].aspect or None if observed else None,
+        new_state=observed[0].value if observed else None,
+        observed=observed,
         record=strict(member),
     )
 

@@ -85,8 +85,8 @@ def _resource_state(event: Event) -> dict[str, Any]:
     return {
         "resource": event.resource_type,
         "id": event.resource_id,
-        "old-state": None,
-        "new-state": event.severity or event.level.value,
+        "old-state": event.old_state,
+        "new-state": event.new_state or event.severity or event.level.value,
         "status": "postStateTransitionEvent",
     }
 

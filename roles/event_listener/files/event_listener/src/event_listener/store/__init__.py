@@ -21,6 +21,7 @@ from event_listener.store.proofs import Proofs, Settled
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
 from event_listener.store.sources import Activity, Sources
+from event_listener.store.states import ResourceState, StateQuery, States
 
 __all__ = [
     "MAX_LIMIT",
@@ -39,8 +40,11 @@ __all__ = [
     "Queries",
     "Query",
     "Rejected",
+    "ResourceState",
     "Settled",
     "Sources",
+    "StateQuery",
+    "States",
     "Store",
     "StoreUnavailableError",
     "Unit",
@@ -68,6 +72,7 @@ class Store:
         self.sources = Sources(backend)
         self.proofs = Proofs(backend)
         self.quarantine = Quarantine(backend)
+        self.states = States(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)
         if not current:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from event_listener.event import Event, Origin, Payload, Record, public_id
 from event_listener.policy import Owner
-from event_listener.store import rows, schema
+from event_listener.store import rows, schema, states
 from event_listener.store.backend import Backend
 from event_listener.store.cursors import position, set_position
 from event_listener.store.proofs import Settled, settle
@@ -61,7 +61,7 @@ class EventLog:
             fresh = [arrival for arrival in arrivals if arrival.journal_seq > done]
             good = [arrival for arrival in fresh if not arrival.problem]
             bad = [arrival for arrival in fresh if arrival.problem]
-            events = insert_good(connection, good)
+            events = insert_good(connection, states.track(self._backend, connection, good))
             _insert_bad(connection, bad)
             # Only what a source sends itself says that it is alive.
             live = [arrival for arrival in fresh if arrival.origin is Origin.LIVE]

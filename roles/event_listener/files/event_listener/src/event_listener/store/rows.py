@@ -21,6 +21,9 @@ PLAIN = (
     "context",
     "time",
     "start_id",
+    "state_of",
+    "old_state",
+    "new_state",
 )
 
 

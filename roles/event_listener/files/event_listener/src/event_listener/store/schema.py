@@ -66,6 +66,9 @@ event = Table(
     _text("time", nullable=True),
     _number("received_ns"),
     _text("start_id", nullable=True),
+    _text("state_of", nullable=True),
+    _text("old_state", nullable=True),
+    _text("new_state", nullable=True),
     Column("payload_id", Seq, ForeignKey("payload.seq"), nullable=False),
     _text("record"),  # JSON
     Column("domain", Text, nullable=False, server_default="/"),
@@ -224,4 +227,18 @@ api_token = Table(
     _number("expires_ns", nullable=True),
     _number("used_ns", nullable=True),
     Index("api_token_owner", "owner"),
+)
+
+resource_state = Table(
+    "resource_state",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("resource_id", Text, primary_key=True),
+    Column("aspect", Text, primary_key=True),
+    _text("resource_type", nullable=True),
+    _text("state"),
+    _text("previous", nullable=True),
+    _number("since_ns"),
+    _number("seen_ns"),
+    _text("event_id"),
 )
