@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 
@@ -68,8 +70,42 @@ def test_what_cannot_be_done_is_said(tmp_path, peer):
     with RunningRelay(tmp_path, sinks):
         assert "not configured; those that" in command(tmp_path, sinks, "sink", "pause", "other", status=1)
         assert "is a file sink" in command(tmp_path, sinks, "sink", "pause", "json_lines", status=1)
+        answer = command(tmp_path, sinks, "sink", "replay", "json_lines", "--from", "2026-11-22T03:00:00Z", status=1)
+        assert "give --into FILE" in answer
         answer = command(tmp_path, sinks, "sink", "replay", "bus", "--from", "yesterday", status=1)
         assert "neither the id of a stored event nor a time" in answer
+
+
+def test_a_file_sink_is_replayed_into_a_new_file(tmp_path):
+    """What it writes there is what it wrote: all of it, or one source's, from an event or a time on."""
+    sinks = {"text_log": {"directory": str(tmp_path / "logs")}}
+    replay = ("sink", "replay", "text_log", "--from")
+    with RunningRelay(tmp_path, sinks) as relay:
+        relay.feed(20)
+        logged = relay.logged()
+        again = tmp_path / "again.txt"
+        assert "20 entries" in command(tmp_path, sinks, *replay, logged[0].id, "--into", str(again))
+        assert [int(line.rpartition(":")[2]) for line in again.read_text().splitlines()[::3]] == list(range(1, 21))
+        one = tmp_path / "one.txt"
+        received = rfc3339(relay.store.queries.get(logged[0].id).received_ns)
+        command(tmp_path, sinks, *replay, received, "--into", str(one), "--source", "bmc1")
+        assert re.findall(r"number (\d+)", one.read_text()) == ["1", "6", "11", "16"]
+        assert command(tmp_path, sinks, *replay, logged[17].id, "--into", "-").count("Host IP") == 3
+
+        lines = ("sink", "replay", "json_lines", "--from", logged[18].id, "--into", str(tmp_path / "again.jsonl"))
+        command(tmp_path, sinks, *lines)
+        assert [json.loads(line)["id"] for line in (tmp_path / "again.jsonl").read_text().splitlines()] == [
+            item.id for item in logged[18:]
+        ]
+        assert "is there already" in command(tmp_path, sinks, *lines, status=1)
+        assert "writes no files; those that do: text_log, json_lines" in command(
+            tmp_path, sinks, "sink", "replay", "amqp", "--from", logged[0].id, "--into", "x", status=1
+        )
+        outside = tmp_path / "outside"
+        (tmp_path / "link").symlink_to(outside)
+        into = ("--into", str(tmp_path / "link"))
+        assert "is there already" in command(tmp_path, sinks, *replay, logged[0].id, *into, status=1)
+        assert not outside.exists()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from event_listener.feed import Everything, feed_for
 from event_listener.indexer import Indexer, journal_cursor
 from event_listener.journal import Entry, Journal, JournalReader
 from event_listener.registry_snapshot import RegistryView
-from event_listener.settings import FileSink, Relay, Settings, Sinks
+from event_listener.settings import Relay, Settings, Sinks
 from event_listener.settings_bus import Route, SyslogSink
+from event_listener.settings_files import FileSink
 from event_listener.sinks.base import Ok, Reject, Retry
 from event_listener.store import Arrival, open_store
 from hypothesis import given

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from event_listener.event import Event, Origin, Payload, as_json
-from event_listener.settings import FileSink, Settings, Sinks
+from event_listener.settings import Settings, Sinks
+from event_listener.settings_files import FileSink
 from event_listener.sinks import SINKS, configured, load
 from event_listener.sinks.base import LocalSink, Ok, Retry
 from event_listener.sinks.exact_files import file_part

@@ -2,7 +2,8 @@
 """Every setting of the listener: its name, type, default and help, each said here and nowhere else.
 
 The file is YAML; `config_file.load()` turns it into `Settings` and explains what is wrong with it.
-`settings_reference.render()` turns the same classes into docs/settings.md. The event bus: settings_bus.py.
+`settings_reference.render()` turns the same classes into docs/settings.md. The event bus
+is in settings_bus.py, files are in settings_files.py.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from msgspec import Meta, field
 
 from event_listener.settings_base import Secret, Section
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
+from event_listener.settings_files import FileSink
 
 # The id in /events/<id>: also part of file names, so never "." or "..".
 SOURCE_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$"
@@ -219,22 +221,6 @@ class EventLogSettings(Section, frozen=True):
         if ":" in parts.netloc.rpartition("@")[0] or "password" in parse_qs(parts.query):
             msg = "a password is never written into the URL; refer to it by event_log.password"
             raise ValueError(msg)
-
-
-class FileSink(Section, frozen=True):
-    """Files of this host, one per source, named `Events_<address>` and an ending."""
-
-    enabled: Annotated[bool, Meta(description="Write them.")] = True
-    directory: Annotated[str, Meta(min_length=1, description="Where they are.")] = "/var/log/event-listener"
-    sync_interval: Annotated[
-        float,
-        Meta(
-            ge=0.05,
-            le=60,
-            description="Most seconds between syncs to the disk in a storm; otherwise each batch is synced at once.",
-        ),
-    ] = 0.5
-    max_open_files: Annotated[int, Meta(ge=8, le=65536, description="Files kept open; others are opened again.")] = 256
 
 
 class Sinks(Section, frozen=True):

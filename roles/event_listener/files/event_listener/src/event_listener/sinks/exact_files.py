@@ -6,8 +6,9 @@ after the files were synced: at once when the lane is idle, every ``sync_interva
 wrong (kill -9, power cut, full disk, failed fsync), the files are cut back to the last mark and written again from its
 cursor. Content depends on the unit alone, so what is written again is the same. One way back for all failures.
 
-A file that is renamed or removed (logrotate) is begun anew and its count goes on. A file that was cut from outside
-(copytruncate) is taken as it is, with a warning: what was written since the copy is lost there, so use rename.
+Rotation (rotation.py) is a mark and a rename. A file that another program renamed or removed (logrotate) is begun
+anew too, and its count goes on. A file that was cut from outside (copytruncate) is taken as it is, with a warning: what
+was written since the copy is lost there, so use rename.
 docs/adr/0004-event-log-and-text-log.md has the reasons.
 """
 
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from event_listener.sinks.marks import FileMark, Marks
+from event_listener.sinks.rotation import Rotation
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class ExactFiles:
         sync_interval: float,
         max_open: int,
         count_in: Callable[[int, int], int],
+        rotation: Rotation,
     ) -> None:
         """``count_in(descriptor, size)`` finds the count in a file that was there before us."""
         self._directory = directory
@@ -64,6 +67,7 @@ class ExactFiles:
         self._sync_interval = sync_interval
         self._max_open = max_open
         self._count_in = count_in
+        self._rotation = rotation
         self._folder = -1
         self._files: dict[str, FileMark] = {}
         self._open: OrderedDict[str, int] = OrderedDict()
@@ -78,11 +82,13 @@ class ExactFiles:
         self.close()
         self._directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        position, self._files = self._marks.load()
+        position, marks = self._marks.load()
+        now = self._rotation.now_ns()  # stands for the beginning of files that were marked before that was noted
+        self._files = {mark.name: mark if mark.began_ns else mark.begun(now) for mark in marks}
         self._position = self._confirmed = head if position is None else position
         if position is None:
             self._marks.save([], self._position)
-        for name, mark in list(self._files.items()):
+        for name, mark in self._files.items():
             self._cut_back(name, mark)
         self._changed.clear()
         self._marked_at = time.monotonic()
@@ -151,18 +157,26 @@ class ExactFiles:
         os.fsync(descriptor)
 
     def _prepare(self, names: Iterable[str]) -> None:
-        """Notice files that are new, renamed away or changed by others, and note them before anything is written."""
-        news = {}
+        """Notice files that are new, renamed away, changed by others or long enough, and note them before anything is
+        written."""
+        news: dict[str, FileMark | None] = {}
+        due = []
         for name in names:
             status = self._status(name)
             mark = self._files.get(name)
             if mark is None or status is None or not mark.is_of(status) or mark.size != status.st_size:
                 news[name] = mark
+            elif self._rotation.due(mark):
+                news[name] = mark
+                due.append(name)
         if not news:
             return
         if any(mark is not None for mark in news.values()) and self._position > self._confirmed:
             # What the old file holds must not be written again into the new one.
             self.mark()
+        for name in due:
+            self._forget(name)
+            self._rotation.set_aside(self._folder, name)
         begun = [self._begin(name, mark) for name, mark in news.items()]
         self._marks.save(begun, self._confirmed)
         self._files.update({mark.name: mark for mark in begun})
@@ -172,7 +186,9 @@ class ExactFiles:
         self._forget(name)
         descriptor = self._descriptor(name)
         status = os.fstat(descriptor)
+        began = int(status.st_mtime * 1e9) if status.st_size else self._rotation.now_ns()
         if before is not None and before.is_of(status):
+            began = before.began_ns
             how = "shorter" if status.st_size < before.size else "longer"
             logger.warning(
                 "%s was made %s by another program; going on at its end. Rotate it by renaming, not by copytruncate",
@@ -180,7 +196,7 @@ class ExactFiles:
                 how,
             )
         count = before.count if before is not None else self._count_in(descriptor, status.st_size)
-        return FileMark(name, status.st_dev, status.st_ino, status.st_size, count)
+        return FileMark(name, status.st_dev, status.st_ino, status.st_size, count, began)
 
     def _status(self, name: str) -> os.stat_result | None:
         try:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from event_listener.event import Event, Origin, Payload
-from event_listener.settings import FileSink as FileSinkSettings
+from event_listener.settings_files import FileSink as FileSinkSettings
 from event_listener.sinks.base import Ok, Outcome, Retry, UnitName
 from event_listener.sinks.exact_files import ExactFiles, file_part
+from event_listener.sinks.rotation import Rotation, Tidier
 
 U = TypeVar("U", Payload, Event)
 
@@ -25,12 +26,16 @@ class FileSink(Generic[U]):
     suffix: ClassVar[str]
 
     def __init__(self, settings: FileSinkSettings, state_dir: str | Path) -> None:
+        self._settings = settings
+        self._rotation = Rotation(settings.rotate)
+        self._tidier: Tidier | None = None
         self._files = ExactFiles(
             Path(settings.directory),
             Path(state_dir) / "sinks" / f"{self.name}.db",
             sync_interval=settings.sync_interval,
             max_open=settings.max_open_files,
             count_in=self.count_in,
+            rotation=self._rotation,
         )
         self._head = 0
         self._broken = False
@@ -46,7 +51,12 @@ class FileSink(Generic[U]):
     def open(self, head: int) -> int:
         """Make good what a crash left; returns the cursor. Raises OSError."""
         self._head, self._broken = head, False
-        return self._files.open(head)
+        position = self._files.open(head)
+        if self._tidier is None:
+            settings = self._settings
+            self._tidier = Tidier(settings.rotate, Path(settings.directory), self.suffix, self._rotation.happened)
+            self._tidier.start()
+        return position
 
     def position(self) -> int:
         """The unit after which to go on."""
@@ -87,6 +97,9 @@ class FileSink(Generic[U]):
         if not self._broken:
             self._guarded(lambda: self._files.settle(idle=True))
         self._files.shut()
+        if self._tidier is not None:
+            self._tidier.end()
+            self._tidier = None
 
 
 def _sentence(error: OSError) -> str:

@@ -19,21 +19,25 @@ CREATE TABLE IF NOT EXISTS file (
     device INTEGER NOT NULL,
     inode INTEGER NOT NULL,
     size INTEGER NOT NULL,
-    count INTEGER NOT NULL
+    count INTEGER NOT NULL,
+    began_ns INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
 """
-_SAVE = "INSERT OR REPLACE INTO file (name, device, inode, size, count) VALUES (?, ?, ?, ?, ?)"
+_ADD_BEGAN = "ALTER TABLE file ADD COLUMN began_ns INTEGER NOT NULL DEFAULT 0"  # marks from before rotation
+_SAVE = "INSERT OR REPLACE INTO file (name, device, inode, size, count, began_ns) VALUES (?, ?, ?, ?, ?, ?)"
+_LOAD = "SELECT name, device, inode, size, count, began_ns FROM file"
 
 
 class FileMark(msgspec.Struct, frozen=True):
-    """A file as of a mark: how long it was, and how many units it had counted."""
+    """A file as of a mark: how long it was, how many units it had counted, and when it was begun (0: unknown)."""
 
     name: str
     device: int
     inode: int
     size: int
     count: int
+    began_ns: int = 0
 
     def is_of(self, status: os.stat_result) -> bool:
         """Whether it is the same file, not another one under its name."""
@@ -41,7 +45,11 @@ class FileMark(msgspec.Struct, frozen=True):
 
     def grown(self, size: int, count: int) -> FileMark:
         """After ``size`` more bytes with ``count`` more units."""
-        return FileMark(self.name, self.device, self.inode, self.size + size, self.count + count)
+        return msgspec.structs.replace(self, size=self.size + size, count=self.count + count)
+
+    def begun(self, began_ns: int) -> FileMark:
+        """The same, begun then."""
+        return msgspec.structs.replace(self, began_ns=began_ns)
 
 
 class Marks:
@@ -51,15 +59,15 @@ class Marks:
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
-    def load(self) -> tuple[int | None, dict[str, FileMark]]:
+    def load(self) -> tuple[int | None, list[FileMark]]:
         """The cursor (None: never marked) and the files."""
         try:
             connection = self._connected()
             row = connection.execute("SELECT position FROM cursor").fetchone()
-            files = connection.execute("SELECT name, device, inode, size, count FROM file").fetchall()
+            files = connection.execute(_LOAD).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        return (row[0] if row else None), {item[0]: FileMark(*item) for item in files}
+        return (row[0] if row else None), [FileMark(*item) for item in files]
 
     def save(self, files: Iterable[FileMark], position: int) -> None:
         """Replace the marks of some files and the cursor, in one synced transaction."""
@@ -79,6 +87,9 @@ class Marks:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_SCHEMA)
+            columns = {row[1] for row in self._connection.execute("PRAGMA table_info(file)")}
+            if "began_ns" not in columns:
+                self._connection.execute(_ADD_BEGAN)
         return self._connection
 
     def _failed(self, error: sqlite3.Error) -> OSError:

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that were written long enough: when they are set aside, how they are named then, what becomes of them.
+
+Setting a file aside is one rename, right after a mark: everything in it is confirmed, so that nothing of it is ever
+written again. Everything after that (compressing, removing) is found out from the names in the directory alone and may
+be killed at any moment: a `.part` is begun anew, a file whose `.gz` is complete is removed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from event_listener.settings_files import Rotate
+from event_listener.sinks.marks import FileMark
+
+logger = logging.getLogger(__name__)
+
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
+_ASIDE = re.compile(r"(?P<file>.+)-(?P<stamp>\d{8}T\d{6}\.\d{6}Z)(?P<kind>|\.gz|\.gz\.part)", re.DOTALL)
+_PERIODS = {"day": "%Y-%m-%d", "week": "%G-%V", "month": "%Y-%m"}
+_CHUNK = 1 << 20
+_LOOK_SECONDS = 3600.0  # for what becomes too old
+
+
+class Aside(NamedTuple):
+    """A file that was set aside: the one it came from, when, its name, and ``.gz`` where it is compressed."""
+
+    file: str
+    stamp: str
+    name: str
+    kind: str
+
+
+class Rotation:
+    """Decides and names. ``clock`` says seconds since 1970."""
+
+    def __init__(self, settings: Rotate, clock: Callable[[], float] = time.time) -> None:
+        self._settings, self._clock = settings, clock
+        self._last = 0.0
+        self.happened = threading.Event()
+
+    def now_ns(self) -> int:
+        """The clock, for marks."""
+        return int(self._clock() * 1e9)
+
+    def due(self, mark: FileMark) -> bool:
+        """Whether a file is to be set aside before more is written into it."""
+        if not mark.size:
+            return False  # nothing to set aside
+        if 0 < self._settings.size <= mark.size:
+            return True
+        period = _PERIODS.get(self._settings.every)
+        return period is not None and _local(mark.began_ns / 1e9, period) != _local(self._clock(), period)
+
+    def set_aside(self, folder: int, name: str) -> None:
+        """Rename a file. Raises OSError; one that another program has just renamed is fine."""
+        self._last = max(self._clock(), self._last + 1e-6)  # two names of one file never are the same
+        aside = f"{name}-{datetime.fromtimestamp(self._last, UTC):{_STAMP}}"
+        try:
+            os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        except FileNotFoundError:
+            return
+        self.happened.set()
+
+
+class Tidier(threading.Thread):
+    """Compresses and removes what was set aside of one sink's files: after each rotation, and once an hour."""
+
+    def __init__(self, settings: Rotate, directory: Path, suffix: str, happened: threading.Event) -> None:
+        super().__init__(name=f"tidier{suffix}", daemon=True)
+        self._settings, self._directory, self._suffix = settings, directory, suffix
+        self._happened = happened
+        self._ended = False
+
+    def run(self) -> None:
+        """Until :meth:`end`."""
+        failed = ""
+        while not self._ended:
+            self._happened.clear()
+            try:
+                self.tidy()
+                failed = ""
+            except OSError as error:
+                if str(error) != failed:  # once per cause; the files stay, and are looked at again
+                    failed = str(error)
+                    logger.warning("%s: what was rotated can't be compressed or removed: %s", self._directory, error)
+            if not self._ended:
+                self._happened.wait(_LOOK_SECONDS)
+
+    def end(self, seconds: float = 10.0) -> None:
+        """Stop; what is being compressed is begun anew the next time."""
+        self._ended = True
+        self._happened.set()
+        if self.is_alive():
+            self.join(seconds)
+
+    def tidy(self) -> None:
+        """Once: first remove, so that nothing is compressed for nothing. Raises OSError."""
+        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = self._aside(folder)
+            gone = set(self._too_many(found)) | set(self._too_old(found))
+            for item in gone:
+                os.unlink(item.name, dir_fd=folder)
+            if self._settings.compress:
+                for item in found:
+                    if not item.kind and item not in gone and not self._ended:
+                        self._compress(folder, item)
+        finally:
+            os.close(folder)
+
+    def _aside(self, folder: int) -> list[Aside]:
+        """What was set aside, newest first; leftovers of a crash are removed."""
+        found = []
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        for name in names:
+            match = _ASIDE.fullmatch(name)
+            if match is None or not match["file"].endswith(self._suffix):
+                continue
+            if match["kind"] == ".gz.part":
+                os.unlink(name, dir_fd=folder)
+            else:
+                found.append(Aside(match["file"], match["stamp"], name, match["kind"]))
+        whole = {(item.file, item.stamp) for item in found if item.kind}
+        for item in [item for item in found if not item.kind and (item.file, item.stamp) in whole]:
+            os.unlink(item.name, dir_fd=folder)
+            found.remove(item)
+        return sorted(found, key=lambda item: item.stamp, reverse=True)
+
+    def _too_many(self, found: list[Aside]) -> Iterator[Aside]:
+        kept: dict[str, int] = {}
+        for item in found:
+            kept[item.file] = kept.get(item.file, 0) + 1
+            if 0 < self._settings.keep < kept[item.file]:
+                yield item
+
+    def _too_old(self, found: list[Aside]) -> Iterator[Aside]:
+        if self._settings.keep_days:
+            oldest = datetime.fromtimestamp(time.time() - self._settings.keep_days * 86400, UTC).strftime(_STAMP)
+            yield from (item for item in found if item.stamp < oldest)
+
+    def _compress(self, folder: int, item: Aside) -> None:
+        """The compressed file is complete and durable before the other one goes. Raises OSError."""
+        part = f"{item.name}.gz.part"
+        source = os.open(item.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            target = os.open(part, flags, 0o640, dir_fd=folder)
+            try:
+                if not self._copied(source, target):
+                    return
+            except OSError:
+                os.unlink(part, dir_fd=folder)  # a full disk: not even this much may stay
+                raise
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+        os.rename(part, f"{item.name}.gz", src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+        os.unlink(item.name, dir_fd=folder)
+
+    def _copied(self, source: int, target: int) -> bool:
+        """False where it has to end before it is through."""
+        with open(target, "wb", closefd=False) as plain, gzip.GzipFile("", "wb", 6, plain, 0) as packed:
+            while data := os.read(source, _CHUNK):
+                if self._ended:
+                    return False
+                packed.write(data)
+        os.fsync(target)
+        return True
+
+
+def _local(seconds: float, form: str) -> str:
+    return time.strftime(form, time.localtime(seconds))
