@@ -57,14 +57,64 @@ def test_basic_authentication(tmp_path, peer):
     assert base64.b64decode(peer.batches[0][0]["Authorization"].split()[1]).decode() == "u:pä:ss"
 
 
-@pytest.mark.parametrize("status", [301, 401, 403, 404, 408, 429, 500, 502, 503])
-def test_an_answer_that_is_not_about_the_events_is_tried_again(tmp_path, peer, status):
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
+def test_an_answer_that_passes_is_tried_again_soon(tmp_path, peer, status):
     peer.answers = [lambda _body: (status, {})] * 2
     with RunningRelay(tmp_path, with_settings(peer)) as relay:
         relay.feed(3)
         relay.wait_for("bus")
         assert relay.store.cursors.rejected("bus") == []
         assert_arrived(relay.logged(), peer.received())
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(301, "leads elsewhere"), (307, "leads elsewhere"), (401, "token"), (403, "may not send"), (404, "url"),
+     (405, "POST"), (410, "gone for good"), (415, "no CloudEvents in batches"), (418, "check its settings")],
+)  # fmt: skip
+def test_wrong_settings_are_said_and_tried_slowly(tmp_path, peer, status, hint):
+    """Nothing is given up, nobody is hammered; an operator who changed something needn't wait for the minute."""
+    asked = []
+    peer.answers = [lambda _body: asked.append(1) or (status, {"Location": "/there"})]
+    with RunningRelay(tmp_path, with_settings(peer)) as relay:
+        relay.feed(3)
+        wait_until(lambda: hint in relay.state("bus")[1], lambda: str(relay.state("bus")))
+        assert relay.state("bus")[0] == "retrying"
+        assert f"answers {status}" in relay.state("bus")[1]
+        relay.feed(3)
+        wait_until(lambda: relay.json_lines() == 6, "the neighbour goes on")
+        assert (len(asked), peer.batches) == (1, [])
+        relay.store.cursors.pause("bus")
+        wait_until(lambda: relay.state("bus")[0] == "paused", "the lane stopped")
+        relay.store.cursors.resume("bus")
+        relay.wait_for("bus")
+        assert relay.store.cursors.rejected("bus") == []
+        assert_arrived(relay.logged(), peer.received())
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_refuses_everything_costs_nothing(tmp_path, peer, status):
+    """As a proxy does that was sent HTTP on its HTTPS port: no event goes to quarantine for that."""
+    peer.answers = [lambda _body: (status, {})] * 1000
+    with RunningRelay(tmp_path, with_settings(peer)) as relay:
+        relay.feed(10)
+        wait_until(lambda: "it has taken no event yet" in relay.state("bus")[1], lambda: str(relay.state("bus")))
+        assert relay.store.cursors.rejected("bus") == []
+        peer.answers = []
+        relay.store.cursors.rewind("sink:bus", "bus", 0)
+        relay.wait_for("bus")
+        assert_arrived(relay.logged(), peer.received())
+
+
+def test_a_refused_event_at_the_very_beginning_is_found_too(tmp_path, peer):
+    """No event was taken yet, but the next ones are: so it is the event."""
+    peer.answers = [lambda body: (422, {}) if b"poison" in body else (204, {})] * 1000
+    with RunningRelay(tmp_path, with_settings(peer)) as relay:
+        relay.feed(2, Message="poison")
+        relay.feed(3)
+        relay.wait_for("bus")
+        assert [item.unit_seq for item in relay.store.cursors.rejected("bus")] == [2, 1]
+        assert_arrived(relay.logged()[2:], peer.received())
 
 
 def test_retry_after_is_obeyed(tmp_path, peer):

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from event_listener import backoff, lanes, registry, relay
+from event_listener import backoff, lanes, places, registry, relay
 from event_listener.event import Record
 from event_listener.feed import Everything, feed_for
 from event_listener.indexer import Indexer, journal_cursor
@@ -73,7 +73,7 @@ class Running:
 
     def __init__(self, sink, store, holder="here", batch=3, ttl=10.0, feed=None):
         self.stop, self.wake = threading.Event(), lanes.Wake()
-        place = lanes.LeasedPlace(sink, store, holder, ttl)
+        place = places.LeasedPlace(sink, store, holder, ttl)
         self.lane = lanes.Lane(sink, place, store, self.wake, self.stop, batch, feed)
 
     def __enter__(self):
@@ -96,7 +96,7 @@ def until(condition, seconds=10):
 
 def begun_at_zero(store, sink):
     """A cursor that exists: this sink isn't new."""
-    store.cursors.advance(lanes.cursor_name(sink.name), 0)
+    store.cursors.advance(places.cursor_name(sink.name), 0)
     return sink
 
 
@@ -425,3 +425,97 @@ def test_a_new_sink_misses_nothing_from_the_first_start_on(tmp_path, store, jour
         stop.set()
         thread.join()
     assert (tmp_path / "logs" / "Events_192.0.2.7.txt").read_text().count("Host IP") == 20
+
+
+def test_a_sink_that_is_down_notices_at_once_what_an_operator_does(store):
+    """Its back-off may be a minute long; pausing, resuming and replaying don't wait for its end."""
+    sink = begun_at_zero(store, Destination(Retry("down", after=3600), Retry("down", after=3600)))
+    fill(store, 3)
+    with Running(sink, store):
+        until(lambda: [lane.state for lane in store.cursors.lanes()] == ["retrying"])
+        store.cursors.pause("destination")
+        until(lambda: [lane.state for lane in store.cursors.lanes()] == ["paused"])
+        assert store.cursors.resume("destination")
+        until(lambda: len(sink.answers) == 0)
+        until(lambda: [lane.state for lane in store.cursors.lanes()] == ["retrying"])
+        store.cursors.rewind("sink:destination", "destination", 1)
+        until(lambda: sink.taken == [2, 3])
+
+
+def test_a_lane_whose_sink_waits_long_is_not_taken_over(store):
+    """The lease is as long as the process, not as the peer's patience."""
+    gate = threading.Event()
+
+    class Slow(Destination):
+        def send(self, batch):
+            gate.wait(30)
+            return super().send(batch)
+
+    first, second = begun_at_zero(store, Slow()), Destination()
+    fill(store, 3)
+    with Running(first, store, "one", ttl=3.0) as running:
+        keeper = places.Keeper([running.lane.place], running.stop, every=0.2)
+        keeper.start()
+        until(lambda: store.cursors.holder("destination") == "one")
+        with Running(second, store, "two", ttl=3.0):
+            time.sleep(4)  # longer than the lease
+            gate.set()
+            until(lambda: first.taken == [1, 2, 3])
+    assert second.taken == []
+
+
+class Gathering(Everything):
+    """A sink with batches of five, collected for as long as the test says."""
+
+    batch, batch_interval = 5, 3600.0
+
+
+def test_a_batch_is_collected_until_it_is_full(store):
+    sink = begun_at_zero(store, Batches())
+    fill(store, 3)
+    with Running(sink, store, feed=Gathering(), batch=5) as running:
+        until(lambda: running.lane._collector.batch)
+        assert sink.batches == []
+        fill(store, 4, first=4)
+        running.wake.tell()
+        until(lambda: sink.batches)
+        until(lambda: store.cursors.get("sink:destination") == 5)
+        assert sink.batches == [[1, 2, 3, 4, 5]]
+
+
+def test_a_batch_is_sent_when_its_time_is_over(store):
+    class Second(Gathering):
+        batch_interval = 0.3
+
+    sink = begun_at_zero(store, Batches())
+    fill(store, 2)
+    with Running(sink, store, feed=Second(), batch=5):
+        until(lambda: sink.batches)
+        until(lambda: store.cursors.get("sink:destination") == 2)
+    assert sink.batches == [[1, 2]]
+
+
+class Batches(Destination):
+    """Remembers what came together."""
+
+    def __init__(self, *answers):
+        super().__init__(*answers)
+        self.batches = []
+
+    def send(self, batch):
+        self.batches.append([unit.seq for unit in batch])
+        return super().send(batch)
+
+
+def test_a_collected_batch_counts_what_the_routes_chose(store):
+    """Of ten events the route takes five: one batch, whatever was read for it; what isn't chosen is passed."""
+
+    class OddOnes(Gathering):
+        def __call__(self, batch):
+            return [unit for unit in batch if unit.seq % 2]
+
+    sink = begun_at_zero(store, Batches())
+    fill(store, 10)
+    with Running(sink, store, feed=OddOnes(), batch=5):
+        until(lambda: store.cursors.get("sink:destination") in (9, 10))
+    assert sink.batches == [[1, 3, 5, 7, 9]]

@@ -9,7 +9,7 @@ import time
 import psycopg
 import pytest
 import yaml
-from event_listener import lanes, registry, status
+from event_listener import places, registry, status
 from event_listener.event import Record
 from event_listener.journal import JournalReader
 from event_listener.settings import EventLogSettings, Secret
@@ -161,9 +161,9 @@ def test_file_lanes_are_each_hosts_own(hosts):
     one, two = hosts.values()
     for store in (one, two):
         store.cursors.keep_here(["text_log"])
-    one.cursors.advance(lanes.cursor_name("text_log"), 7)
-    assert two.cursors.begin(lanes.cursor_name("text_log"), 3) == 3
-    assert one.cursors.get(lanes.cursor_name("text_log")) == 7
+    one.cursors.advance(places.cursor_name("text_log"), 7)
+    assert two.cursors.begin(places.cursor_name("text_log"), 3) == 3
+    assert one.cursors.get(places.cursor_name("text_log")) == 7
     assert one.cursors.begin("sink:amqp", 4) == two.cursors.begin("sink:amqp", 9) == 4
     one.cursors.report("text_log", "payload", "retrying", "disk full")
     two.cursors.report("text_log", "payload", "ok", "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from event_listener.routes import Selector, SourceFacts, selector_for
 from event_listener.settings import Settings
+from event_listener.settings_bus import BusSink
 from event_listener.sinks.base import Sink
 from event_listener.store import Store
 
@@ -15,7 +16,7 @@ from event_listener.store import Store
 class Everything:
     """All units: what a file sink gets. ``batch`` 0: as the relay has it; ``retain_for`` 0: for ever."""
 
-    batch, retain_for = 0, 0.0
+    batch, batch_interval, retain_for = 0, 0.0, 0.0
 
     def __call__(self, batch: Sequence[Any]) -> Sequence[Any]:
         """The batch."""
@@ -29,9 +30,9 @@ class Everything:
 class Feed:
     """The events that the routes choose. Raises StoreUnavailableError when the registry can't be read."""
 
-    def __init__(self, store: Store, selector: Selector, batch: int, retain_for: float) -> None:
+    def __init__(self, store: Store, selector: Selector, section: BusSink) -> None:
         self._store, self._selector = store, selector
-        self.batch, self.retain_for = batch, retain_for
+        self.batch, self.batch_interval, self.retain_for = section.batch, section.batch_interval, section.retain_for
         self._facts: dict[str, SourceFacts] = {}
         self._version = -1
 
@@ -59,4 +60,4 @@ def feed_for(sink: Sink, settings: Settings, store: Store) -> Everything | Feed:
     if section is None:
         return Everything()
     selector = selector_for(sink.name, settings.routes, settings.publish)
-    return Feed(store, selector, section.batch, section.retain_for)
+    return Feed(store, selector, section)

@@ -21,7 +21,8 @@ from event_listener import backoff
 from event_listener.feed import feed_for
 from event_listener.indexer import Indexer
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
-from event_listener.lanes import Lane, Wake, admit, lane_for
+from event_listener.lanes import Lane, Wake, lane_for
+from event_listener.places import Keeper, admit
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
@@ -121,8 +122,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
         lane_for(sink, store, holder, wake, stop, settings.relay.batch, feed_for(sink, settings, store))
         for sink in sinks
     ]
-    for lane in lanes:
-        lane.start()
+    for thread in (*lanes, Keeper((lane.place for lane in lanes), stop)):
+        thread.start()
     indexer = Indexer(settings.state_dir, store, settings.relay.batch)
     try:
         _index(indexer, store, wake, stop, settings)

@@ -18,6 +18,14 @@ SinkName = Annotated[
     ),
 ]
 Batch = Annotated[int, Meta(ge=1, le=10000, description="Most events that are sent before their confirmation.")]
+BatchInterval = Annotated[
+    float,
+    Meta(
+        ge=0,
+        le=3600,
+        description="Seconds to collect events, up to `batch` of them, before they are sent; 0: sent as they come.",
+    ),
+]
 RetainFor = Annotated[
     float,
     Meta(ge=0, description="Seconds that an event may wait for the sink before it is skipped and noted; 0: for ever."),
@@ -134,6 +142,7 @@ class SyslogSink(Section, frozen=True):
         int, Meta(ge=0, le=100000, description="Messages that TCP and TLS send again after a lost connection.")
     ] = 1000
     batch: Batch = 500
+    batch_interval: BatchInterval = 0.0
     timeout: Timeout = 10.0
     retain_for: RetainFor = 0.0
 
@@ -178,6 +187,7 @@ class AmqpSink(Section, frozen=True):
         int, Meta(ge=2, le=600, description="Seconds between heartbeats; a silent peer is left after two.")
     ] = 15
     batch: Batch = 500
+    batch_interval: BatchInterval = 0.0
     timeout: Timeout = 10.0
     retain_for: RetainFor = 0.0
 
@@ -204,6 +214,7 @@ class KafkaSink(Section, frozen=True):
         Meta(description="The value; as for AMQP."),
     ] = "cloudevents-binary"
     batch: Batch = 2000
+    batch_interval: BatchInterval = 0.0
     timeout: Timeout = 10.0
     retain_for: RetainFor = 0.0
 
@@ -221,6 +232,7 @@ class HttpSink(Section, frozen=True):
     )
     tls: Annotated[ClientTls, Meta(description="For https.")] = field(default_factory=ClientTls)
     batch: Batch = 100
+    batch_interval: BatchInterval = 0.0
     timeout: Timeout = 15.0
     retain_for: RetainFor = 0.0
 

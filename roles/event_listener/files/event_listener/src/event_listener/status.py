@@ -12,7 +12,8 @@ import msgspec
 
 from event_listener.indexer import journal_cursor
 from event_listener.journal import JournalBrokenError, JournalReader, JournalUnavailableError
-from event_listener.lanes import OK, cursor_name
+from event_listener.lanes import OK
+from event_listener.places import cursor_name
 from event_listener.relay import HEARTBEAT, HEARTBEAT_SECONDS
 from event_listener.store import Store, StoreUnavailableError
 

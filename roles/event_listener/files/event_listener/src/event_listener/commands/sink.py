@@ -9,7 +9,7 @@ from event_listener import file_replay, sinks
 from event_listener.commands import with_settings
 from event_listener.commands.store_access import opened
 from event_listener.event import nanoseconds, rfc3339
-from event_listener.lanes import cursor_name
+from event_listener.places import cursor_name
 from event_listener.settings import Settings
 from event_listener.store import Store
 

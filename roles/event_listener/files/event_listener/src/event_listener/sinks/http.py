@@ -21,9 +21,21 @@ from event_listener.sinks.bodies import to_json
 from event_listener.sinks.client_tls import client_context
 
 CONTENT_TYPE = "application/cloudevents-batch+json; charset=utf-8"
-_REFUSED = {400, 413, 422}  # about the events themselves; everything else is about us, or passes
+_REFUSED = {400, 413, 422}  # about the events themselves, if it takes others
+_PASSES = {408, 425, 429}  # and all of 5xx
+_CONFIGURATION_SECONDS = 60.0  # until somebody changes something, so not often
+_DOUBTED = 5  # events that are tried alone before the server is believed to refuse everything
 _SHOWN = 200
 _LONGEST_WAIT = 3600.0
+_HINTS = {
+    401: "check its token, or username and password",
+    403: "its token or user may not send there",
+    404: "check its url",
+    405: "check its url: nothing takes a POST there",
+    407: "a proxy wants credentials",
+    410: "the receiver is gone for good: remove the sink, or give the new url",
+    415: "the url takes no CloudEvents in batches",
+}
 
 
 class _Answer(NamedTuple):
@@ -42,6 +54,7 @@ class Http:
         self._settings = settings
         self._url = urlsplit(settings.url)
         self._connection: http.client.HTTPConnection | None = None
+        self._taken = False  # anything, since this process began
 
     @staticmethod
     def problems(settings: HttpSink) -> Iterator[str]:
@@ -57,19 +70,10 @@ class Http:
 
     def send(self, batch: Sequence[Event]) -> Outcome:
         """Post a batch; where it is refused for what is in it, halves of it, until the refused event is alone."""
-        try:
-            answer = self._post(to_json([cloudevents.encode(event) for event in batch]))
-        except (OSError, http.client.HTTPException, SecretError) as error:
-            self.close()
-            return Retry(f"{self._url.netloc}: {error or type(error).__name__}")
-        if 200 <= answer.status < 300:
-            return Ok()
-        reason = f"{self._url.netloc} answers {answer.status} {answer.text}".rstrip()
-        if answer.status not in _REFUSED:
-            return Retry(reason, after=answer.retry_after)
-        if len(batch) == 1:
-            return Reject(reason)
-        return self._halves(batch)
+        outcome = self._post_parts(batch)
+        if isinstance(outcome, Reject) and not self._taken:
+            return self._doubted(outcome, batch[outcome.done + 1 :])
+        return outcome
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -77,15 +81,38 @@ class Http:
             self._connection.close()
             self._connection = None
 
-    def _halves(self, batch: Sequence[Event]) -> Outcome:
+    def _post_parts(self, batch: Sequence[Event]) -> Outcome:
+        try:
+            answer = self._post(batch)
+        except (OSError, http.client.HTTPException, SecretError) as error:
+            self.close()
+            return Retry(f"{self._url.netloc}: {error or type(error).__name__}")
+        if 200 <= answer.status < 300:
+            self._taken = True
+            return Ok()
+        reason = f"{self._url.netloc} answers {answer.status} {answer.text}".rstrip()
+        if answer.status not in _REFUSED:
+            return _not_now(answer, reason)
+        if len(batch) == 1:
+            return Reject(reason)
         middle = len(batch) // 2
-        outcome = self.send(batch[:middle])
-        if not isinstance(outcome, Ok):
-            return outcome
-        return shifted(self.send(batch[middle:]), middle)
+        outcome = self._post_parts(batch[:middle])
+        return outcome if not isinstance(outcome, Ok) else shifted(self._post_parts(batch[middle:]), middle)
 
-    def _post(self, body: bytes) -> _Answer:
+    def _doubted(self, outcome: Reject, others: Sequence[Event]) -> Outcome:
+        """An event is refused before any was taken: is it the event, or does this server refuse everything?
+
+        A plain 400 is also what a wrong port or path answers; that must not send all events into quarantine.
+        """
+        for event in others[:_DOUBTED]:
+            if isinstance(self._post_parts([event]), Ok):
+                return outcome
+        reason = f"{outcome.reason}; it has taken no event yet, so none is given up: check its url and settings"
+        return Retry(reason, after=_CONFIGURATION_SECONDS)
+
+    def _post(self, batch: Sequence[Event]) -> _Answer:
         """Raises OSError, HTTPException, SecretError. A kept connection that was closed meanwhile is opened anew."""
+        body = to_json([cloudevents.encode(event) for event in batch])
         kept = self._connection is not None
         try:
             return self._exchange(body)
@@ -122,6 +149,16 @@ class Http:
             pair = f"{settings.username}:{read_secret(settings.password)}".encode()
             headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
         return headers
+
+
+def _not_now(answer: _Answer, reason: str) -> Retry:
+    """Busy or broken servers are asked again soon, wrong settings slowly: a person has to change them."""
+    if answer.status in _PASSES or answer.status >= 500:
+        return Retry(reason, after=answer.retry_after)
+    hint = (
+        "it leads elsewhere: give that url" if answer.status < 400 else _HINTS.get(answer.status, "check its settings")
+    )
+    return Retry(f"{reason}; {hint}", after=answer.retry_after or _CONFIGURATION_SECONDS)
 
 
 def _seconds(text: str | None) -> float | None:

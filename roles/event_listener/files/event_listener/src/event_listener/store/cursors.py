@@ -154,6 +154,13 @@ class Cursors:
             query = select(table.c.holder).where(table.c.name == lane, table.c.expires_ns > now)
             return str(connection.execute(query).scalar() or "")
 
+    def holds(self, lease: Lease) -> bool:
+        """Whether a lease is what it was: nobody took it, paused the lane or moved its cursor from outside."""
+        table = schema.lease
+        with self._backend.read() as connection:
+            row = connection.execute(select(table).where(table.c.name == lease.name)).one_or_none()
+        return row is not None and (row.holder, row.fence) == (lease.holder, lease.fence)
+
     def _seize(self, connection: Connection, lane: str, holder: str | None) -> None:
         """A new fence for a lease, and a new holder if one is given."""
         table = schema.lease
