@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from event_listener.event import Category, Level, Origin, nanoseconds
+from event_listener.policy import PolicyError, domain_path
 from event_listener.store.query import MAX_LIMIT, SETS, Query
 
 _AGO = re.compile(r"(\d+)([smhdw])")
@@ -19,7 +20,7 @@ _CHOICES: dict[str, type[Category] | type[Level] | type[Origin]] = {
 }
 _NUMBERS = {"after": 0, "before": 1, "limit": 1}
 _MOMENTS = {"since": "since_ns", "until": "until_ns"}
-NAMES = (*_NUMBERS, *_MOMENTS, *SETS, "order")
+NAMES = (*_NUMBERS, *_MOMENTS, *SETS, "order", "below")
 
 
 class ParameterError(ValueError):
@@ -49,14 +50,23 @@ def query(given: Mapping[str, Sequence[str]], now_ns: int) -> Query:
         if name not in NAMES:
             raise ParameterError(f"{name} is no parameter; there are {', '.join(sorted(NAMES))}")
         if name in SETS:
-            fields[name] = _values(name, texts)
+            fields[name] = tuple(map(_domain, texts)) if name == "domain" else _values(name, texts)
         elif len(texts) != 1:
             raise ParameterError(f"{name} is given {len(texts)} times")
         elif name in _MOMENTS:
             fields[_MOMENTS[name]] = moment(texts[0], now_ns, name)
+        elif name == "below":
+            fields[name] = _domain(texts[0])
         else:
             fields[name] = _order(texts[0]) if name == "order" else _number(name, texts[0])
     return Query(**fields)
+
+
+def _domain(text: str) -> str:
+    try:
+        return domain_path(text)
+    except PolicyError as error:
+        raise ParameterError(str(error)) from error
 
 
 def _values(name: str, texts: Sequence[str]) -> tuple[str, ...]:

@@ -122,8 +122,11 @@ def allowed(principal: Principal, action: Action, owner: Owner) -> bool:
 def may_make(principal: Principal, role: Role, owner: Owner) -> bool:
     """Whether the principal may make, change or remove a user of this role there: never one above itself.
 
-    Domain administrators make users and domain administrators of their subtree; only root makes root.
+    Domain administrators make users and domain administrators of their subtree; only root makes root. A limited token
+    makes nobody: what it would make had no limit.
     """
+    if principal.actions is not None:
+        return False
     if role is Role.ROOT_ADMIN and principal.role is not Role.ROOT_ADMIN:
         return False
     return allowed(principal, Action.MANAGE_ACCOUNTS, owner)

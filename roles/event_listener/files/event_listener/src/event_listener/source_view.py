@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from event_listener.event import rfc3339
-from event_listener.registry import Source
+from event_listener.policy import Reach, Scope
+from event_listener.registry import Source, owner_of
 from event_listener.registry import shown as shown_source
 from event_listener.store import Activity, Store
 
@@ -25,10 +26,10 @@ def shown(name: str, source: Source | None, activity: Activity | None, proven_ns
     }
 
 
-def view(store: Store) -> list[dict[str, Any]]:
-    """All sources by name. Raises StoreUnavailableError."""
+def view(store: Store, scope: Scope = Scope(Reach.EVERYTHING)) -> list[dict[str, Any]]:  # noqa: B008 - frozen
+    """The sources of a scope by name. Raises StoreUnavailableError."""
     registered = {source.name: source for source in store.sources.list()}
     heard = store.sources.activity()
     proven = store.proofs.last_proven()
-    names = sorted(registered.keys() | heard.keys())
+    names = [name for name in sorted(registered.keys() | heard.keys()) if scope.holds(owner_of(registered.get(name)))]
     return [shown(name, registered.get(name), heard.get(name), proven.get(name)) for name in names]

@@ -5,7 +5,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from event_listener.manage import backfill, events, health, metrics, problems, proofs, resources, sources
+from event_listener.manage import (
+    accounts,
+    backfill,
+    events,
+    health,
+    login,
+    metrics,
+    problems,
+    proofs,
+    resources,
+    sources,
+)
 from event_listener.manage.access import Access, tokens
 from event_listener.manage.connection import Connection
 from event_listener.settings import Settings
@@ -19,12 +30,15 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.strict_slashes = False
     connection = Connection(settings)
-    access = Access(tokens(settings.manage))
+    access = Access(tokens(settings.manage), connection)
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))
     app.register_blueprint(access.guard(backfill.blueprint(settings, connection)))
     app.register_blueprint(access.guard(proofs.blueprint(connection)))
     app.register_blueprint(access.guard(resources.blueprint(connection)))
+    app.register_blueprint(access.guard(accounts.blueprint(connection)))
+    app.register_blueprint(access.guard(login.public(connection), public=True))
+    app.register_blueprint(access.guard(login.own(connection)))
     app.register_blueprint(access.guard(sources.blueprint(connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
     app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))

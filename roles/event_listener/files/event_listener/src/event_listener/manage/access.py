@@ -1,18 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may use the management API: whoever shows one of its tokens. Compared in constant time, all of them always."""
+"""Who asks, and may they? Tokens of the configuration are root's; others are users' (docs/accounts.md).
+
+Every endpoint of a guarded blueprint is root's alone unless its view says with :func:`needs` what it is. Views then
+take what the asker reaches from ``g.scope``, and who it is from ``g.principal`` and ``g.actor``.
+"""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, current_app, g, request
 
+from event_listener.accounts import principal
+from event_listener.manage.connection import Connection
 from event_listener.manage.problems import problem
+from event_listener.policy import Action, Principal, Reach, Role, scope
 from event_listener.secrets import read_secret
 from event_listener.settings import Manage
+from event_listener.store import Actor
 
-_ADVICE = "send Authorization: Bearer with a token of manage.tokens"
+_ADVICE = "send Authorization: Bearer with a token of manage.tokens, or of a user"
+_MARK = "needed_action"
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 def tokens(settings: Manage) -> dict[str, bytes]:
@@ -20,11 +32,22 @@ def tokens(settings: Manage) -> dict[str, bytes]:
     return {item.name: read_secret(item.token).encode() for item in settings.tokens}
 
 
+def needs(action: Action) -> Callable[[View], View]:
+    """Mark a view as doing this; what isn't marked is ``Action.OPERATE``."""
+
+    def mark(view: View) -> View:
+        setattr(view, _MARK, action)
+        return view
+
+    return mark
+
+
 class Access:
     """Decides for requests."""
 
-    def __init__(self, known: dict[str, bytes]) -> None:
+    def __init__(self, known: dict[str, bytes], connection: Connection) -> None:
         self._known = known
+        self._connection = connection
 
     def guard(self, blueprint: Blueprint, *, public: bool = False) -> Blueprint:
         """Have a blueprint answer only those who may, unless it is public."""
@@ -32,19 +55,36 @@ class Access:
             blueprint.before_request(self._refuse)
         return blueprint
 
-    def name(self, header: str) -> str | None:
-        """The name of the token in an Authorization header."""
+    def principal(self, header: str) -> Principal | None:
+        """Whose token an Authorization header shows. Raises StoreUnavailableError."""
         scheme, _space, shown = header.partition(" ")
-        matches = _equal(self._known.items(), shown.strip().encode("utf-8", "surrogateescape"))
-        return matches[0] if scheme.lower() == "bearer" and matches else None
+        shown = shown.strip()
+        if scheme.lower() != "bearer" or not shown:
+            return None
+        matches = _equal(self._known.items(), shown.encode("utf-8", "surrogateescape"))
+        if matches:
+            return Principal(name=f"token:{matches[0]}", role=Role.ROOT_ADMIN)
+        found = self._connection.store.users.by_token(shown)
+        if found is None:
+            return None
+        user, token = found
+        g.token_id = token.id
+        return principal(user, token.actions)
 
     def _refuse(self) -> Response | None:
         header = request.headers.get("Authorization", "")
-        g.token = self.name(header)
-        if g.token is not None:
+        asks = self.principal(header)
+        if asks is None:
+            what = "the token isn't known" if header else "a token is needed"
+            return problem(401, f"{what}; {_ADVICE}", {"WWW-Authenticate": 'Bearer realm="event-listener"'})
+        action = getattr(current_app.view_functions[request.endpoint or ""], _MARK, Action.OPERATE)
+        g.principal, g.token = asks, asks.name
+        g.actor, g.scope = Actor(asks.name, request.remote_addr or "local"), scope(asks, action)
+        if g.scope.reach is not Reach.NOTHING:
             return None
-        what = "the token isn't known" if header else "a token is needed"
-        return problem(401, f"{what}; {_ADVICE}", {"WWW-Authenticate": 'Bearer realm="event-listener"'})
+        limited = asks.actions is not None and action not in asks.actions
+        why = "the token isn't for that" if limited else f"a {asks.role} may not"
+        return problem(403, f"{asks.name} may not do this ({action}): {why}")
 
 
 def _equal(known: Iterable[tuple[str, bytes]], shown: bytes) -> list[str]:

@@ -7,12 +7,14 @@ import time
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import NotFound
 
 from event_listener import parameters, status
 from event_listener.event import as_json, rfc3339
+from event_listener.manage.access import needs
 from event_listener.manage.connection import Connection
+from event_listener.policy import Action
 from event_listener.store import Held
 
 
@@ -21,20 +23,24 @@ def blueprint(connection: Connection) -> Blueprint:
     routes = Blueprint("events", __name__, url_prefix="/api/v1")
 
     @routes.get("/events")
+    @needs(Action.READ_EVENTS)
     def find() -> Response:
-        page = connection.store.queries.find(parameters.query(request.args.to_dict(flat=False), time.time_ns()))
+        asked = parameters.query(request.args.to_dict(flat=False), time.time_ns())
+        page = connection.store.queries.find(msgspec.structs.replace(asked, scope=g.scope))
         return jsonify(events=[as_json(event) for event in page.events], head=page.head, next=page.next)
 
     @routes.get("/events/<event_id>")
+    @needs(Action.READ_EVENTS)
     def one(event_id: str) -> Response:
-        event = connection.store.queries.get(event_id)
+        event = connection.store.queries.get(event_id, g.scope)
         if event is None:
             raise NotFound(f"there is no event {event_id}")
         return jsonify(as_json(event))
 
     @routes.get("/events/<event_id>/raw")
+    @needs(Action.READ_EVENTS)
     def raw(event_id: str) -> Response:
-        event = connection.store.queries.get(event_id)
+        event = connection.store.queries.get(event_id, g.scope)
         payload = connection.store.queries.payload(event.payload_id) if event is not None else None
         if payload is None:
             raise NotFound(f"there is no event {event_id}")

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from event_listener.backfill import BackfillError
 from event_listener.journal import JournalUnavailableError
 from event_listener.parameters import ParameterError
+from event_listener.policy import PolicyError
 from event_listener.proofs import InvalidProofError
 from event_listener.registry import InvalidSourceError
 from event_listener.store import StoreUnavailableError
@@ -41,6 +42,7 @@ def install(app: Flask) -> None:
         return answer
 
     @app.errorhandler(ParameterError)
+    @app.errorhandler(PolicyError)
     @app.errorhandler(InvalidSourceError)
     @app.errorhandler(BackfillError)
     @app.errorhandler(InvalidProofError)

@@ -10,7 +10,9 @@ from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from event_listener import registry
+from event_listener.manage.access import needs
 from event_listener.manage.connection import Connection
+from event_listener.policy import Action
 from event_listener.source_view import shown, view
 
 logger = logging.getLogger(__name__)
@@ -21,13 +23,15 @@ def blueprint(connection: Connection) -> Blueprint:
     routes = Blueprint("sources", __name__, url_prefix="/api/v1/sources")
 
     @routes.get("")
+    @needs(Action.READ_SOURCES)
     def all_sources() -> Response:
-        return jsonify(sources=view(connection.store))
+        return jsonify(sources=view(connection.store, g.scope))
 
     @routes.get("/<name>")
+    @needs(Action.READ_SOURCES)
     def one(name: str) -> Response:
         source, activity = connection.store.sources.get(name), connection.store.sources.activity_of(name)
-        if source is None and activity is None:
+        if (source is None and activity is None) or not g.scope.holds(registry.owner_of(source)):
             raise NotFound(f"source {name} is neither registered nor was it ever heard")
         return jsonify(shown(name, source, activity, connection.store.proofs.last_proven().get(name)))
 

@@ -11,6 +11,8 @@ from event_listener.journal import JournalBrokenError, JournalReader, JournalUna
 from event_listener.secrets import SecretError, read_secret
 from event_listener.settings import EventLogSettings
 from event_listener.store import migrations
+from event_listener.store.accounts import Tree
+from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend, SQLiteBackend, StoreUnavailableError
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Written
@@ -22,11 +24,13 @@ from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
 from event_listener.store.sources import Activity, Sources
 from event_listener.store.states import ResourceState, StateQuery, States
+from event_listener.store.users import Users
 
 __all__ = [
     "MAX_LIMIT",
     "PAUSED_HOLDER",
     "Activity",
+    "Actor",
     "Arrival",
     "Cursors",
     "EventLog",
@@ -47,7 +51,9 @@ __all__ = [
     "States",
     "Store",
     "StoreUnavailableError",
+    "Tree",
     "Unit",
+    "Users",
     "Written",
     "left_behind",
     "open_store",
@@ -73,6 +79,8 @@ class Store:
         self.proofs = Proofs(backend)
         self.quarantine = Quarantine(backend)
         self.states = States(backend)
+        self.tree = Tree(backend)
+        self.users = Users(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)
         if not current:

@@ -76,13 +76,7 @@ class EventLog:
         Those that somebody else stored meanwhile are left out.
         """
         with self._backend.write() as connection:
-            known = _known(connection, [arrival.journal_id for arrival in arrivals])
-            fresh = [arrival for arrival in arrivals if arrival.journal_id not in known]
-            good = [arrival for arrival in fresh if not arrival.problem]
-            bad = [arrival for arrival in fresh if arrival.problem]
-            events = insert_good(connection, good)
-            _insert_bad(connection, bad)
-        return Written(len(good), events, len(bad))
+            return insert_new(connection, arrivals)
 
     def known_journals(self, journal_ids: Iterable[str]) -> set[str]:
         """Which of these journals the event log, or quarantine, has something of."""
@@ -143,6 +137,17 @@ def _known(connection: Connection, journal_ids: Sequence[str]) -> set[str]:
         statement = select(table.c.journal_id).where(table.c.journal_id.in_(journal_ids))
         found.update(connection.execute(statement).scalars())
     return found
+
+
+def insert_new(connection: Connection, arrivals: Sequence[Arrival]) -> Written:
+    """Insert arrivals of no journal but those that are known already. Call it in a write transaction."""
+    known = _known(connection, [arrival.journal_id for arrival in arrivals])
+    fresh = [arrival for arrival in arrivals if arrival.journal_id not in known]
+    good = [arrival for arrival in fresh if not arrival.problem]
+    bad = [arrival for arrival in fresh if arrival.problem]
+    events = insert_good(connection, good)
+    _insert_bad(connection, bad)
+    return Written(len(good), events, len(bad))
 
 
 def insert_good(connection: Connection, arrivals: Sequence[Arrival]) -> int:

@@ -38,7 +38,7 @@ def own_arrival(
     details: Mapping[str, Any] | None = None,
     resource: tuple[str, str] | None = None,
 ) -> Arrival:
-    """One such event, for ``EventLog.add`` or, in the transaction of the change it tells of, ``insert_good``.
+    """One such event, for ``EventLog.add`` or, in the transaction of the change it tells of, ``insert_new``.
 
     ``key`` is its name in our message registry, ``about`` the source it is about, ``owner``
     whose it is, ``event_type`` its type where that

@@ -10,16 +10,33 @@ from sqlalchemy import ColumnElement, func, select
 
 from event_listener.event import Event, Payload
 from event_listener.gaps import Seen, seen
+from event_listener.policy import Reach, Scope
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
+from event_listener.store.ownership import within
 
 MAX_LIMIT = 1000
 SEEN_LIMIT = 20_000
-SETS = ("source", "category", "type", "level", "origin", "id", "resource_type", "resource_id", "start_id")
+SETS = (
+    "source",
+    "category",
+    "type",
+    "level",
+    "origin",
+    "id",
+    "resource_type",
+    "resource_id",
+    "start_id",
+    "domain",
+    "account",
+)
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: all conditions hold; of a set, any value. ``after`` and ``before`` are exclusive ``seq`` limits."""
+    """Which events: all conditions hold; of a set, any value. ``after`` and ``before`` are exclusive ``seq`` limits.
+
+    ``below`` is a domain with its subtree. ``scope`` is what the asker may see; it is never the asker's to say.
+    """
 
     after: int = 0
     before: int | None = None
@@ -34,13 +51,19 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     resource_type: tuple[str, ...] = ()
     resource_id: tuple[str, ...] = ()
     start_id: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
+    below: str = ""
     since_ns: int | None = None
     until_ns: int | None = None
+    scope: Scope = Scope(Reach.EVERYTHING)
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same as SQL."""
         table = schema.event.c
-        found: list[ColumnElement[bool]] = []
+        found: list[ColumnElement[bool]] = [within(self.scope, table.domain, table.account)]
+        if self.below:
+            found.append(within(Scope(Reach.SUBTREE, self.below), table.domain, table.account))
         if self.after:
             found.append(table.seq > self.after)
         if self.before is not None:
@@ -82,11 +105,12 @@ class Queries:
         events = [rows.event_of(row) for row in found[:limit]]
         return Page(events, head, events[-1].seq if len(found) > limit else None)
 
-    def get(self, event_id: str) -> Event | None:
-        """The event with a public id."""
+    def get(self, event_id: str, scope: Scope = Scope(Reach.EVERYTHING)) -> Event | None:  # noqa: B008 - frozen
+        """The event with a public id, where the scope has it."""
         table = schema.event
+        conditions = Query(id=(event_id,), scope=scope).conditions()
         with self._backend.read() as connection:
-            row = connection.execute(select(table).where(table.c.id == event_id)).one_or_none()
+            row = connection.execute(select(table).where(*conditions)).one_or_none()
         return rows.event_of(row) if row is not None else None
 
     def seen(self, source: str, limit: int = SEEN_LIMIT) -> list[Seen]:

@@ -6,8 +6,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_0003"
-down_revision = "0003"
+revision = "0004_0002"
+down_revision = "0003_0002"
 
 
 def upgrade() -> None:

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What somebody did, as an ActionEvent in the same transaction as the deed: both are there, or neither."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from event_listener.event import Category, Level
+from event_listener.policy import Owner
+from event_listener.store.log import insert_new, now_ns
+from event_listener.store.own import own_arrival
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who did it, and from where: an address, or ``command line``."""
+
+    name: str
+    where: str
+
+
+def record(
+    connection: Connection,
+    actor: Actor,
+    event_type: str,
+    resource: tuple[str, str],
+    owner: Owner,
+    *,
+    failed: str = "",
+    unique: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Tell of one deed: ``DOMAIN.CREATE`` of ``("Domain", "/dc1/")``. ``failed`` says why it was refused.
+
+    ``unique`` keeps what repeats (wrong passwords) from filling the log: the same text is told once.
+    """
+    kind, name = resource
+    verb = event_type.rpartition(".")[2].lower()
+    outcome = f"failed: {failed}" if failed else "done"
+    insert_new(
+        connection,
+        [
+            own_arrival(
+                "ActionFailed" if failed else "ActionCompleted",
+                f"{verb} {kind} {name} by {actor.name} from {actor.where}: {outcome}",
+                unique=unique or secrets.token_hex(16),
+                now_ns=now_ns(),
+                owner=owner,
+                level=Level.ERROR if failed else Level.INFO,
+                category=Category.ACTION,
+                event_type=event_type,
+                arguments=[actor.name, actor.where, event_type, kind, name, *([failed] if failed else [])],
+                details={"actor": actor.name, "from": actor.where, **(details or {})},
+                resource=resource,
+            )
+        ],
+    )
