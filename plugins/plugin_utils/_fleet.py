@@ -9,6 +9,8 @@ import ipaddress
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from ansible_collections.redfleet.events.plugins.plugin_utils._report import differences
+
 # The order in which the summary lists the verdicts: what needs attention comes last, next to the prompt.
 VERDICTS = (
     "ok",
@@ -53,14 +55,9 @@ def verdict(result, audit=False):
 def changes(result):
     """Return what a result changed (or would change): the action and the names of the differing properties."""
     action = result.get("action") or "changed"
-    diff = result.get("diff") or {}
-    diff = diff[0] if isinstance(diff, list) and diff else diff
-    before, after = (diff.get(side) if isinstance(diff, dict) else None for side in ("before", "after"))
     if action != "patch" and action != "replace":
         return action
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return action
-    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    names = [change["property"] for change in differences(result)]
     return f"{action}: {', '.join(names)}" if names else action
 
 
@@ -90,7 +87,10 @@ def verdicts(results, audit=False):
     rows = []
     for host, result in results.items():
         name, detail = verdict(result, audit)
-        rows.append({"host": host, "verdict": name, "detail": detail})
+        row = {"host": host, "verdict": name, "detail": detail}
+        if name in ("changed", "drifted"):
+            row["diff"] = differences(result)
+        rows.append(row)
     return report(rows)
 
 

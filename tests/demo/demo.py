@@ -111,10 +111,11 @@ def run(fleet: Fleet) -> list[dict[str, Any]]:
     step("deploy the listener          (ansible-playbook redfleet.events.listener)", deploy(fleet))
     command = f"ansible-playbook subscribe.yml -i {show(INVENTORY)}"
     step(f"subscribe                    ({command})", lambda: play("subscribe.yml"))
-    proof = BASE / "proof.json"
-    verify = lambda: play("redfleet.events.verify", "-e", f"proof_file={proof}")  # noqa: E731 - one use, right below
+    page = BASE / "proof.html"
+    verify = lambda: play("redfleet.events.verify", "-e", f"report={page}")  # noqa: E731 - one use, right below
     step("prove that events arrive     (ansible-playbook redfleet.events.verify)", verify)
-    return rows(fleet, json.loads(proof.read_text()))
+    print(f"  a page about it: {show(page)}")
+    return rows(fleet, json.loads(page.with_suffix(".json").read_text())["hosts"])
 
 
 def deploy(fleet: Fleet) -> Callable[[], None]:

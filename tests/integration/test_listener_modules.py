@@ -120,6 +120,30 @@ def test_events_are_found(play, running):
     assert found["errors"]["head"] >= found["errors"]["events"][0]["seq"]
 
 
+def test_an_announced_event_is_waited_for(play, running):
+    """listener_proof: announced, arrived by its marker or by its message, or missing; nothing in check mode."""
+    announce = {"redfleet.events.listener_proof": {"sources": ["p1", "p2", "p3"]}}
+    found = play([{**announce, "register": "announced"}, {**announce, "check_mode": True, "register": "would"}])
+    announced = found["announced"]
+    assert sorted(announced["markers"]) == ["p1", "p2", "p3"]
+    assert (found["would"]["markers"], found["would"]["batch"]) == ({}, "")
+    assert abs(announced["clock_offset_s"]) < 1
+    post(running, "p1", EventId=announced["markers"]["p1"], MessageId="A.1.0.B")
+    post(running, "p2", MessageId="IDRAC.2.8.TMP0118")
+    wait = {"batch": announced["batch"], "accepted": ["p1", "p2"], "wait_timeout": 60}
+    short = {"batch": announced["batch"], "wait_timeout": 1}
+    found = play([
+        {"redfleet.events.listener_proof": wait, "register": "arrived"},
+        {"redfleet.events.listener_proof": short, "register": "short"},
+    ])  # fmt: skip
+    assert {one["source"]: one["matched"] for one in found["arrived"]["found"]} == {"p1": "marker", "p2": "sequence"}
+    assert found["arrived"]["missing"] == []
+    assert found["short"]["missing"] == ["p3"]
+    assert not found["arrived"]["changed"]
+    unknown = [{"redfleet.events.listener_proof": {"batch": "none"}, "register": "x"}]
+    assert "announced" in play(unknown, fails=True)
+
+
 @pytest.mark.parametrize(
     ("connection", "words"),
     [

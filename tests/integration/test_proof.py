@@ -74,6 +74,37 @@ def test_verify_proves_each_bmc_and_tells_only_the_logs(estate, published):
         assert wait_for(lambda log=log: log.read_text().count("TMP0118") >= 2, 60)
 
 
+def test_reports_are_written_where_they_are_asked_for(estate, tmp_path):
+    """A page and JSON beside it, of verify and of audit, also when a host is bad; a wrong name ends the run at once."""
+    page = tmp_path / "proof.html"
+    done = estate.play("redfleet.events.verify", "-e", f"report={page}")
+    assert done.status == 0, done.output
+    found = json.loads(page.with_suffix(".json").read_text())
+    assert (found["kind"], found["good"], found["counts"]) == ("verify", True, {"delivered": 3})
+    assert all(host["latency_s"] < 60 and host["event_id"] for host in found["hosts"])
+    assert all(bmc.name in page.read_text() for bmc in estate.fleet.bmcs)
+
+    estate.declare(context="drifted away")
+    audit = tmp_path / "audit.html"
+    try:
+        done = estate.play("redfleet.events.audit", "-e", f"report={audit}")
+    finally:
+        estate.declare(context="as declared")
+    assert done.status != 0
+    found = json.loads(audit.with_suffix(".json").read_text())
+    assert not found["good"]
+    drifted = [host for host in found["hosts"] if host["verdict"] == "drifted"]
+    assert {"property": "Context", "before": '"as declared"', "after": '"drifted away"'} in drifted[0]["diff"]
+    assert "drifted away" in audit.read_text()
+
+    before = len(estate.fleet.requests())
+    for wrong in (tmp_path / "report.txt", tmp_path / "none" / "report.html"):
+        done = estate.play("redfleet.events.verify", "-e", f"report={wrong}")
+        assert done.status != 0
+        assert "Name the page that shall be written" in done.output
+    assert len(estate.fleet.requests()) == before
+
+
 def test_only_an_arrival_proves(estate):
     """A BMC that takes the request and stays silent keeps its last proof."""
     silent = estate.fleet.bmcs[0]
