@@ -12,6 +12,7 @@ from collections import Counter
 
 import requests
 
+from tests.faultfs.disk import FaultDisk
 from tests.integration.listener_process import RunningListener, wait_for
 
 SOURCES = 6
@@ -40,6 +41,7 @@ class Traffic:
                 try:
                     answer = session.post(f"{self._running.url}/events/{source}", json=body, timeout=30)
                 except requests.RequestException:
+                    self._ended.wait(0.05)
                     continue  # no answer: it may be stored or not
                 if answer.ok:
                     self.acknowledged[source].append(number)
@@ -72,6 +74,24 @@ def kill_parts(running: RunningListener, traffic: Traffic, kills: int, rng: rand
         time.sleep(rng.random() * 1.5)
         wait_for(lambda before=before: traffic.total() > before, 60)
     return killed
+
+
+def cut_power(
+    running: RunningListener, disk: FaultDisk, traffic: Traffic, rng: random.Random, *, random_part: bool
+) -> int:
+    """Wait for traffic, cut the power in mid-fsync or anywhere, start again; return how much the disk forgot."""
+    before = traffic.total()
+    wait_for(lambda: traffic.total() > before + 20, 60)
+    if rng.random() < 0.5:
+        disk.set(cut_after_syncs=rng.randrange(100))
+        wait_for(lambda: disk.state()["cut"], 60)
+    else:
+        time.sleep(rng.random())
+        disk.cut_power()
+    running.kill_all()
+    lost = disk.restore(rng if random_part else None)
+    running.start()
+    return lost
 
 
 def text_log(running: RunningListener, source: str) -> list[int]:

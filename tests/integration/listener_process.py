@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import secrets
@@ -87,6 +88,8 @@ class RunningListener:
             },
         }
         self.settings = merged(base, settings)
+        self.state_dir = Path(self.settings["state_dir"])
+        self.log_dir = Path(self.settings["sinks"]["text_log"]["directory"])
         self.config_path.write_text(yaml.safe_dump(self.settings))
         scheme = "http" if self.settings["ingest"].get("plain_http") else "https"
         self.address = (host, port)
@@ -160,6 +163,16 @@ class RunningListener:
         pid = self.pids(name)[0]
         os.kill(pid, number)
         return pid
+
+    def kill_all(self) -> None:
+        """End everything at once, as a power cut does."""
+        names = ("supervisor", "ingest", "worker", "manage", "relay")
+        for pid in [pid for name in names for pid in self.pids(name)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+        self.process = None
 
     def post(self, body: object, path: str = "/", **options) -> requests.Response:
         """POST as a BMC does: JSON, the right credentials, the test CA; `options` are those of requests.post."""

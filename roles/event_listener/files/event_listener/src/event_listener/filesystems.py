@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which file system a path is on. SQLite's locks and fsync can't be trusted over a network."""
+"""Which file system a path is on, and directories that survive a power cut.
+
+SQLite's locks and fsync can't be trusted over a network.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
+_PART = 1 << 20
 MOUNTINFO = "/proc/self/mountinfo"
 NETWORK_TYPES = frozenset(
     {
@@ -62,3 +67,56 @@ def refuse_network_filesystem(directory: Path, mountinfo: str = MOUNTINFO) -> No
             f"{directory} is on {kind}, a network file system, where locks and fsync can't be trusted; "
             "set state_dir to a local disk"
         )
+
+
+def make_directory(path: Path, mode: int = 0o750) -> None:
+    """Make a directory and its parents, and sync their names: what is in it is lost with its name. Raises OSError.
+
+    Also one that was there is synced, since who made it may have been stopped before that.
+    """
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    for folder in (path, path.parent, path.parent.parent):
+        sync_directory(folder)
+
+
+def sync_again(path: Path) -> None:
+    """Make sure that the disk has a file's bytes, also after an fsync of it has failed. Raises OSError.
+
+    The kernel calls the pages of a failed fsync clean, and the next fsync a success; what is written again is synced.
+    Nobody may write to the file meanwhile. A file that isn't there needs nothing.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        _write_again(descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_again(descriptor: int) -> None:
+    offset = 0
+    try:
+        while part := os.pread(descriptor, _PART, offset):
+            offset += os.pwrite(descriptor, part, offset)
+    except OSError as error:
+        # A full disk that copies on write takes not even this; then the sync alone has to do.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable. One that we may not read isn't one that we made. Raises OSError."""
+    if not os.access(path, os.R_OK):
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems have nothing to sync in a directory, and say so.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)

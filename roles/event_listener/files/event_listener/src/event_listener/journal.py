@@ -11,6 +11,7 @@ No SQLAlchemy and no Flask here. docs/adr/0003-journal.md has the reasons and th
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -22,7 +23,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from event_listener.filesystems import refuse_network_filesystem
+from event_listener.filesystems import make_directory, refuse_network_filesystem, sync_again
 from event_listener.turnstile import Turnstile
 
 _T = TypeVar("_T")
@@ -152,12 +153,13 @@ class _File:
 
     def _sync_recovered(self) -> None:
         # After a crash SQLite recovers every whole frame of the write-ahead log, also those that were written but not
-        # yet synced. Sync them before anyone reads them.
-        descriptor = os.open(f"{self.path}-wal", os.O_RDWR)
+        # yet synced, or whose sync failed. Sync them before anyone reads them: the caller holds the turnstile.
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            sync_again(Path(f"{self.path}-wal"))
+        except OSError as error:
+            if error.errno == errno.EIO:
+                raise _broken(self.path, f"OSError: {error.strerror}") from error
+            raise
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
@@ -169,7 +171,7 @@ class _File:
 def prepare_journal(state_dir: str | Path) -> None:
     """Make the journal's directory. Raises OSError; NetworkFilesystemError where fsync can't be trusted."""
     directory = Path(state_dir) / "journal"
-    directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+    make_directory(directory)
     refuse_network_filesystem(directory)
 
 
@@ -303,8 +305,12 @@ def _translated(error: Exception, path: Path) -> Exception:
     """One sentence for an SQLite or operating system error, and whether the process may go on."""
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     if name in ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC"):
-        return JournalBrokenError(
-            f"fsync of the journal {path} failed ({name}); ending, since its state in memory can't be trusted. "
-            "Check the disk (dmesg); the service manager starts the listener again."
-        )
+        return _broken(path, name)
     return JournalUnavailableError(f"the journal {path} can't be used ({name}: {error}); nothing was acknowledged")
+
+
+def _broken(path: Path, name: str) -> JournalBrokenError:
+    return JournalBrokenError(
+        f"fsync of the journal {path} failed ({name}); ending, since its state in memory can't be trusted. "
+        "Check the disk (dmesg); the service manager starts the listener again."
+    )

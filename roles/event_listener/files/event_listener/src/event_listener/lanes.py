@@ -18,7 +18,7 @@ from event_listener.collector import Collector
 from event_listener.feed import Everything, Feed
 from event_listener.places import LeasedPlace, OwnPlace, Place
 from event_listener.sinks.base import LocalSink, Ok, Outcome, Reject, Retry, Sink, Unit
-from event_listener.store import PAUSED_HOLDER, FencedError, Store, StoreUnavailableError
+from event_listener.store import PAUSED_HOLDER, FencedError, Store, StoreBrokenError, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Wake:
 
 
 class Lane(threading.Thread):
-    """Runs until ``stop`` is set. Nothing that a sink does ends it."""
+    """Runs until ``stop`` is set. Nothing that a sink does ends it; ``broken`` says that the event log did."""
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Lane(threading.Thread):
         self._counted: dict[str, int] = {}
         self._warned = False
         self._attempt = 0
+        self.broken: StoreBrokenError | None = None
 
     def run(self) -> None:
         """Begin, feed, and begin again after a failure of the store or the loss of the lease."""
@@ -84,6 +85,9 @@ class Lane(threading.Thread):
             except FencedError as error:
                 logger.info("%s", error)
                 self._sink.close()
+            except StoreBrokenError as error:
+                self.broken = error  # the relay ends with it
+                self._stop_event.set()
             except (OSError, StoreUnavailableError) as error:
                 self._wait(Retry(str(error)))
             except Exception as error:

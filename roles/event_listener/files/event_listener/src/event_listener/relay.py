@@ -26,7 +26,7 @@ from event_listener.places import Keeper, admit
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
-from event_listener.store import Store, StoreUnavailableError, left_behind, open_store, sqlite_path
+from event_listener.store import Store, StoreBrokenError, StoreUnavailableError, left_behind, open_store, sqlite_path
 from event_listener.store.migrations import NewerSchemaError
 
 logger = logging.getLogger(__name__)
@@ -105,11 +105,12 @@ def _opened(settings: Settings, stop: threading.Event) -> Iterator[Store | None]
                 f"the event log in {sqlite_path(settings.state_dir)} isn't in the database of event_log.url: move it "
                 "with `event-listener migrate-log`, or begin anew by removing it and the marks in sinks/"
             )
+        store.make_durable()
         yield store
 
 
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
-    """Index and feed until ``stop`` is set. Raises JournalBrokenError."""
+    """Index and feed until ``stop`` is set. Raises JournalBrokenError, StoreBrokenError."""
     wake = Wake()
     holder = f"{socket.gethostname()}:{os.getpid()}"
     sinks = configured(settings)
@@ -133,6 +134,9 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
         for lane in lanes:
             lane.join()
         indexer.close()
+    for lane in lanes:
+        if lane.broken is not None:
+            raise lane.broken
 
 
 def _index(indexer: Indexer, store: Store, wake: Wake, stop: threading.Event, settings: Settings) -> None:
@@ -143,6 +147,8 @@ def _index(indexer: Indexer, store: Store, wake: Wake, stop: threading.Event, se
                 store.cursors.beat(HEARTBEAT)
                 beaten = time.monotonic()
             count = indexer.step()
+        except StoreBrokenError:
+            raise
         except (JournalUnavailableError, StoreUnavailableError, OSError) as error:
             attempt += 1
             if attempt == 1:

@@ -42,7 +42,6 @@ def ingest_credentials(settings: Ingest) -> list[Credential]:
 def prepare_state(settings: Settings) -> None:
     """Make the directories that all processes share. Raises OSError, also for a network file system."""
     state = Path(settings.state_dir)
-    state.mkdir(mode=0o750, parents=True, exist_ok=True)
     prepare_journal(state)
     (state / "run").mkdir(mode=0o750, exist_ok=True)
 
@@ -146,10 +145,16 @@ class IngestServer(_Server):
 def _post_fork(_server: Any, worker: Any) -> None:
     # The thread that syncs must not wait 5 ms (Python's default) for busy greenlets to let it acknowledge.
     sys.setswitchinterval(0.0001)
+    from event_listener import ingest_metrics  # noqa: PLC0415 - counts; see metrics.py
+
+    # The first count opens this process's files: now, since with a full or read-only disk it would fail a request.
     try:
         metrics.preallocate(os.getpid())
+        ingest_metrics.UNAVAILABLE.inc(0)
     except OSError as error:
-        logger.warning("the metrics of worker %s have no room on the disk: %s", worker.pid, error.strerror)
+        logger.warning("worker %s counts for itself, its metrics don't fit the disk: %s", worker.pid, error.strerror)
+        with metrics.in_memory():
+            ingest_metrics.UNAVAILABLE.inc(0)
 
 
 def _end_process(error: Exception) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from event_listener.indexer import journal_cursor
-from event_listener.journal import JournalBrokenError, JournalReader, JournalUnavailableError
+from event_listener.journal import Journal, JournalBrokenError, JournalReader, JournalUnavailableError
 from event_listener.lanes import OK
 from event_listener.places import cursor_name
 from event_listener.relay import HEARTBEAT, HEARTBEAT_SECONDS
@@ -22,6 +23,8 @@ Verdict = Literal["ready", "degraded", "unready"]
 STALE_SECONDS = 5 * HEARTBEAT_SECONDS
 LONG_JOURNAL = 50_000  # payloads waiting: more than a storm that the relay catches up with in seconds
 LITTLE_SPACE = 256 << 20
+NO_SPACE = 4 << 20
+PROBE_SECONDS = 1.0
 
 
 class SinkStatus(msgspec.Struct, frozen=True):
@@ -70,6 +73,37 @@ def relay_age(store: Store) -> float | None:
     return None if beaten is None else max(0.0, (time.time_ns() - beaten) / 1e9)
 
 
+class _JournalProbe:
+    """Whether the journal takes a transaction now; asked of the disk once a second at most, whoever asks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: dict[str, tuple[float, str]] = {}
+
+    def problem(self, state_dir: str) -> str:
+        """One sentence; "" where it does."""
+        with self._lock:
+            asked, problem = self._asked.get(state_dir, (-PROBE_SECONDS, ""))
+            if time.monotonic() - asked >= PROBE_SECONDS:
+                problem = self._ask(state_dir)
+                self._asked[state_dir] = time.monotonic(), problem
+            return problem
+
+    @staticmethod
+    def _ask(state_dir: str) -> str:
+        journal = Journal(state_dir, create=False)
+        try:
+            journal.check()
+        except (JournalUnavailableError, JournalBrokenError) as error:
+            return str(error)
+        finally:
+            journal.close()
+        return ""
+
+
+_probe = _JournalProbe()
+
+
 def checks(state_dir: str, store: Store) -> list[Check]:
     """Everything but ingest. Never raises."""
     try:
@@ -91,6 +125,8 @@ def _journal(state_dir: str, store: Store) -> Check:
         depth = journal_depth(state_dir, store)
     except (JournalUnavailableError, JournalBrokenError) as error:
         return Check("journal", "unready", str(error))
+    if problem := _probe.problem(state_dir):
+        return Check("journal", "unready", problem)
     if depth > LONG_JOURNAL:
         return Check("journal", "degraded", f"{depth} payloads wait to be indexed")
     return Check("journal", "ready")
@@ -107,6 +143,8 @@ def _space(state_dir: str) -> Check:
         free = shutil.disk_usage(Path(state_dir)).free
     except OSError as error:
         return Check("disk", "unready", f"{state_dir} can't be looked at: {error.strerror}")
+    if free < NO_SPACE:
+        return Check("disk", "unready", f"the disk of {state_dir} is full; BMCs are answered 503 until there is space")
     if free < LITTLE_SPACE:
         return Check("disk", "degraded", f"{free >> 20} MiB are free in {state_dir}; at 0 the answer to BMCs is 503")
     return Check("disk", "ready")

@@ -25,6 +25,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from event_listener.filesystems import make_directory
 from event_listener.sinks.marks import FileMark, Marks
 from event_listener.sinks.rotation import Rotation
 
@@ -80,7 +81,7 @@ class ExactFiles:
     def open(self, head: int) -> int:
         """Cut the files back to the last mark; returns its cursor, ``head`` where there is none. Raises OSError."""
         self.close()
-        self._directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_directory(self._directory)
         self._folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         position, marks = self._marks.load()
         now = self._rotation.now_ns()  # stands for the beginning of files that were marked before that was noted

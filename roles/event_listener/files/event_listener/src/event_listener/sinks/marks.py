@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from event_listener.filesystems import make_directory
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file (
     name TEXT PRIMARY KEY,
@@ -40,8 +42,11 @@ class FileMark(msgspec.Struct, frozen=True):
     began_ns: int = 0
 
     def is_of(self, status: os.stat_result) -> bool:
-        """Whether it is the same file, not another one under its name."""
-        return (status.st_dev, status.st_ino) == (self.device, self.inode)
+        """Whether it is the same file, not another one under its name.
+
+        By the inode alone: a disk may have another device number after the next start of the machine.
+        """
+        return status.st_ino == self.inode
 
     def grown(self, size: int, count: int) -> FileMark:
         """After ``size`` more bytes with ``count`` more units."""
@@ -82,7 +87,7 @@ class Marks:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            make_directory(self._path.parent)
             self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")

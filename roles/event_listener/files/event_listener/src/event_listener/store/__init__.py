@@ -13,7 +13,7 @@ from event_listener.settings import EventLogSettings
 from event_listener.store import migrations
 from event_listener.store.accounts import Tree
 from event_listener.store.actions import Actor
-from event_listener.store.backend import Backend, SQLiteBackend, StoreUnavailableError
+from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Written
 from event_listener.store.move import marker
@@ -50,6 +50,7 @@ __all__ = [
     "StateQuery",
     "States",
     "Store",
+    "StoreBrokenError",
     "StoreUnavailableError",
     "Tree",
     "Unit",
@@ -94,6 +95,10 @@ class Store:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def make_durable(self) -> None:
+        """Before what was read is acted on for good, after a start. Raises StoreUnavailableError."""
+        self._backend.make_durable()
 
     def close(self) -> None:
         """Release all connections."""

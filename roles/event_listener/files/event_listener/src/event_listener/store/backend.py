@@ -8,6 +8,7 @@ Everything else in this folder is the same SQL on all of them. One class per dat
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -21,13 +22,21 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from event_listener.filesystems import refuse_network_filesystem
+from event_listener.filesystems import make_directory, refuse_network_filesystem, sync_again
 
 APPEND = "append"  # the lock of all that takes sequence numbers, and of the registry
 
 
 class StoreUnavailableError(Exception):
     """The event log can't be used now. Nothing of the transaction was stored; trying again later is right."""
+
+
+class StoreBrokenError(StoreUnavailableError):
+    """fsync failed: what the kernel still holds of the file is unknown. Who writes must end, not retry."""
+
+
+_OPEN_AGAIN = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+_FSYNC_FAILED = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 
 
 class Backend(Protocol):
@@ -49,6 +58,9 @@ class Backend(Protocol):
 
     def lock_migrations(self) -> contextlib.AbstractContextManager[None]:
         """Keep other processes from migrating at the same time."""
+
+    def make_durable(self) -> None:
+        """Make sure that what was read survives a power cut, also after a crash. Raises StoreUnavailableError."""
 
     def now_ns(self, connection: Connection) -> int:
         """A clock that all who share the database agree on, ns."""
@@ -78,7 +90,7 @@ class SQLiteBackend:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_directory(path.parent)
         refuse_network_filesystem(path.parent)
         self.engine: Engine = sqlalchemy.create_engine(
             sqlalchemy.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30}
@@ -108,7 +120,26 @@ class SQLiteBackend:
                 yield connection
         except (DatabaseError, InterfaceError, PoolTimeoutError) as error:
             cause = getattr(error, "orig", None) or error
+            name = getattr(cause, "sqlite_errorname", "")
+            if name.startswith(_OPEN_AGAIN):
+                # SQLite opens a file for reading only while its disk is read-only, and would keep it so.
+                self.engine.dispose()
+            if name in _FSYNC_FAILED:
+                raise self._broken(str(cause)) from error
             raise StoreUnavailableError(f"the event log {self.path} can't be used ({cause})") from error
+
+    def _broken(self, cause: str) -> StoreBrokenError:
+        return StoreBrokenError(f"fsync of the event log {self.path} failed ({cause}); check the disk (dmesg)")
+
+    def make_durable(self) -> None:
+        """Sync what a killed process committed without its sync having ended, as SQLite recovered it."""
+        with self.write():  # nobody else may write to the write-ahead log
+            try:
+                sync_again(Path(f"{self.path}-wal"))
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    raise self._broken(str(error.strerror)) from error
+                raise StoreUnavailableError(f"the event log {self.path} can't be used ({error.strerror})") from error
 
     def read(self) -> contextlib.AbstractContextManager[Connection]:
         """One consistent view: readers never wait for writers here."""

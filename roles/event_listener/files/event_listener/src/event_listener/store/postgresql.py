@@ -128,6 +128,9 @@ class PostgreSQLBackend:
         """Nothing to do: a migration is one transaction here, under the lock of appends."""
         yield
 
+    def make_durable(self) -> None:
+        """Nothing to do: the server shows only what it has synced."""
+
     def now_ns(self, connection: Connection) -> int:
         """The server's clock: those of the hosts may differ by more than a lease lasts."""
         return int(

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Power cuts: a disk that drops what was not fsynced, and a listener whose state and logs are on it."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from event_listener.store import Arrival, StoreBrokenError, open_store
+
+from tests.faultfs.disk import FaultDisk, unusable
+from tests.integration.crash_traffic import Traffic, check, cut_power, register
+from tests.integration.listener_process import RunningListener, wait_for
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(bool(unusable()), reason=unusable())]
+CUTS = 3
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[FaultDisk]:
+    with FaultDisk(tmp_path) as disk:
+        yield disk
+
+
+def on(disk: FaultDisk) -> dict:
+    """Settings that put everything on the disk."""
+    logs = str(disk.path / "logs")
+    return {
+        "state_dir": str(disk.path / "state"),
+        "sinks": {"text_log": {"directory": logs}, "json_lines": {"directory": logs}},
+    }
+
+
+def test_acknowledged_survives_power_cuts(listener: Callable[..., RunningListener], disk: FaultDisk):
+    """Cut at random moments, in the middle of an fsync too, and with what a disk may have written by itself."""
+    rng = random.Random(5)
+    running = listener(on(disk), start=False)
+    running.start()
+    register(running)
+    with Traffic(running) as traffic:
+        lost = [cut_power(running, disk, traffic, rng, random_part=bool(number % 2)) for number in range(CUTS)]
+    assert sum(lost) > 0, "the disk forgot nothing, so nothing was tested"
+    check(running, traffic)
+    assert running.stop() == 0
+
+
+def test_a_failed_fsync_ends_ingest(listener: Callable[..., RunningListener], disk: FaultDisk):
+    """What it was for is not acknowledged; the next process goes on with what the disk has."""
+    with listener(on(disk)) as running:
+        assert running.post(event("before")).status_code == 200
+        running.kill("relay", signal.SIGSTOP)  # it mustn't get the failing fsync
+        master = running.pids("ingest")
+        disk.set(failing_syncs=1)
+        with pytest.raises(requests.ConnectionError):
+            running.post(event("failed"))
+        wait_for(lambda: running.pids("ingest") not in ([], master), 60)
+        wait_for(lambda: stored(running, "after"), 60)
+        assert "fsync of the journal" in running.output()
+        running.kill("relay", signal.SIGCONT)
+        wait_for(lambda: {"before", "after"} <= set(logged(running)), 60)
+
+
+def test_a_failed_fsync_of_the_event_log_ends_its_writer(disk: FaultDisk):
+    """Not the same as a full disk, which is waited for; afterwards the log has all or nothing of the batch."""
+    entry = Arrival(
+        journal_id="a" * 12, journal_seq=1, received_ns=1, source="s", address="192.0.2.1", peer="192.0.2.1",
+        credential="c", content_type="", body=b"{}",
+    )  # fmt: skip
+    with open_store(disk.path / "state") as store:
+        disk.set(failing_syncs=1)
+        with pytest.raises(StoreBrokenError, match="fsync of the event log"):
+            store.log.write([entry], "journal:a", 1)
+    with open_store(disk.path / "state") as store:
+        store.make_durable()
+        assert store.log.payload_head() == (store.cursors.get("journal:a") or 0)
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_a_disk_that_takes_nothing(listener: Callable[..., RunningListener], disk: FaultDisk, trouble: str):
+    """503 with Retry-After, a readiness that says why, and no restart when it takes again."""
+    with listener(on(disk) | {"ingest": {"retry_after": 7}}) as running:
+        assert running.post(event("before")).status_code == 200
+        workers = running.pids("worker")
+        disk.set(**({"capacity": disk.state()["used"]} if trouble == "full" else {"read_only": True}))
+        wait_for(lambda: running.post(event("lost", "x" * 50_000)).status_code == 503, 60)
+        assert running.post(event("lost", "x" * 50_000)).headers["Retry-After"] == "7"
+        ready = requests.get(f"{running.manage_url}/health/ready", timeout=20)
+        assert ready.status_code == 503
+        reasons = [check["reason"] for check in ready.json()["checks"] if check["status"] == "unready"]
+        assert any(re.search("full" if trouble == "full" else "read-?only|I/O error", one, re.I) for one in reasons), (
+            reasons
+        )
+        disk.heal()
+        wait_for(lambda: stored(running, "after"), 60)
+        assert running.pids("worker") == workers
+        wait_for(lambda: requests.get(f"{running.manage_url}/health/ready", timeout=20).status_code == 200, 60)
+        wait_for(lambda: {"before", "after"} <= set(logged(running)), 60)
+
+
+def event(mark: str, text: str = "") -> dict:
+    return {"Id": mark, "Events": [{"EventId": mark, "MessageId": "Test.1.0.Disk", "Message": text}]}
+
+
+def stored(running: RunningListener, mark: str) -> bool:
+    try:
+        return running.post(event(mark)).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def logged(running: RunningListener) -> list[str]:
+    answer = running.api("/api/v1/events", order="asc", limit=1000)
+    return [found["event_id"] for found in answer.json()["events"]] if answer.status_code == 200 else []
