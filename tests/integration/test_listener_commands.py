@@ -65,6 +65,16 @@ def test_events_are_filtered(filled):
     assert "none of INFO, WARN, ERROR" in command(filled, "events", "--level", "loud", status=1).stderr
 
 
+def test_events_are_filtered_by_topic(filled):
+    """Patterns as in routes; the limit counts what fits, so older events are looked through for it."""
+    assert len(command(filled, "events", "--topic", "cmd1.#").stdout.splitlines()) == 3
+    lines = command(
+        filled, "events", "-n", "1", "--topic", "#.A-First.#", "--topic", "*.AlertEvent.#"
+    ).stdout.splitlines()
+    assert [line.split(maxsplit=2)[2] for line in lines] == ["ERROR cmd1 A.First - one"]
+    assert command(filled, "events", "--topic", "cmd1").stdout == ""
+
+
 def test_events_as_json(filled):
     found = [json.loads(line) for line in command(filled, "events", "--json").stdout.splitlines()]
     assert [event["event_id"] for event in found] == ["1", "2", "3"]

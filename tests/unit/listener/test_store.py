@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every store must do. One suite, parametrised by backend."""
 
+import random
 import sqlite3
 import threading
 
@@ -10,6 +11,7 @@ from alembic.migration import MigrationContext
 from event_listener import registry
 from event_listener.event import Category, Level, Origin, Record
 from event_listener.normalise.redfish import normalise
+from event_listener.policy import Owner, Reach, Scope
 from event_listener.proofs import Announcement, announce
 from event_listener.store import (
     Arrival,
@@ -433,3 +435,30 @@ def test_a_proof_is_stored_with_its_event_and_the_last_one_stays(store):
     assert [one.source for one in store.proofs.batch(first[0].batch)] == ["bmc1"]
     assert store.proofs.last_proven() == {"bmc1": 5000}
     assert store.proofs.last_asked() == {"bmc1": 3 * day}
+
+
+def test_a_query_means_the_same_with_and_without_the_database(store):
+    """The live stream decides in memory what a page would have found; a condition that one of the two lacks shows."""
+    chance = random.Random(3)
+    values = {
+        "category": list(Category), "level": list(Level), "type": ["A.B", "C.D"], "origin": [Origin.LIVE, Origin.TEST],
+        "resource_type": ["Fan", None], "resource_id": ["/f/1", None], "start_id": ["/t/1", None],
+    }  # fmt: skip
+    for seq in range(1, 61):
+        records = (Record(**{name: chance.choice(choices) for name, choices in values.items()}, record={}),)
+        owner = Owner(chance.choice(["/", "/a/", "/a/b/", "/ab/"]), chance.choice([None, "x"]))
+        write(store, arrival(seq, source=f"bmc{seq % 3}", records=records, owner=owner))
+    everything = store.log.read_events_after(0, 100)
+    conditions = {
+        "after": 7, "before": 50, "since_ns": 9000, "until_ns": 40_000, "source": ("bmc1", "bmc2"),
+        "id": tuple(event.id for event in everything[::2]), "category": ("AlertEvent",), "type": ("A.B",),
+        "level": ("ERROR", "INFO"), "origin": ("test",), "resource_type": ("Fan",), "resource_id": ("/f/1",),
+        "start_id": ("/t/1",), "domain": ("/a/",), "account": ("x",), "below": "/a/",
+        "scope": Scope(Reach.ACCOUNT, "/a/", "x"),
+    }  # fmt: skip
+    assert {*conditions, "limit", "order"} == set(Query.__struct_fields__)
+    for name, value in conditions.items():
+        asked = Query(**{name: value, "limit": 100, "order": "asc"})
+        found = store.queries.find(asked).events
+        assert 0 < len(found) < len(everything), name
+        assert found == [event for event in everything if asked.holds(event)], name

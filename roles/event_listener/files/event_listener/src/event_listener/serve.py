@@ -191,6 +191,11 @@ class ManageServer(_Server):
         return create_app(self.settings)
 
 
+def _end_streams(worker: Any) -> None:
+    """Let the live streams end with the worker: it would wait for their threads."""
+    worker.wsgi.extensions["live"].until(lambda: worker.alive and worker.ppid == os.getppid())
+
+
 def serve_manage(settings: Settings, binds: Options | None = None) -> None:
     """Serve until a signal. Raises BindError or OSError before it serves."""
     prepare_state(settings)
@@ -198,7 +203,10 @@ def serve_manage(settings: Settings, binds: Options | None = None) -> None:
         "proc_name": "event-listener-manage",
         "worker_class": "gthread",
         "workers": 1,
-        "threads": settings.manage.threads,
+        # A stream keeps a thread for as long as it lasts, so streams have threads of their own.
+        "threads": settings.manage.threads + settings.manage.max_streams,
+        "worker_connections": 1000 + settings.manage.max_streams,
+        "post_worker_init": _end_streams,
         **(_binds([settings.manage.bind]) if binds is None else binds),
     }
     ManageServer(settings, options).run()

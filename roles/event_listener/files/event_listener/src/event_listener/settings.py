@@ -172,6 +172,15 @@ class Manage(Section, frozen=True):
 
     bind: Annotated[Port, Meta(description="Address to listen on: `address:port` or `unix:/path`.")] = "127.0.0.1:9440"
     threads: Annotated[int, Meta(ge=1, le=64, description="Requests answered at once.")] = 8
+    max_streams: Annotated[
+        int, Meta(ge=0, le=1000, description="Live streams (`/api/v1/events/stream`) at once; more get 503.")
+    ] = 100
+    stream_heartbeat: Annotated[
+        float, Meta(ge=0.5, le=300, description="Seconds between signs of life on a stream without events.")
+    ] = 15.0
+    stream_timeout: Annotated[
+        float, Meta(ge=1, le=300, description="Seconds after which a client that takes nothing is cut; it can resume.")
+    ] = 30.0
     tokens: Annotated[
         list[ApiToken],
         Meta(description="Who may use the API. None means: nobody; health and metrics may still be open."),

@@ -10,11 +10,13 @@ from typing import Any
 import click
 import msgspec
 
+from event_listener import topic
 from event_listener.commands import with_settings
 from event_listener.commands.store_access import as_lines, opened, printable
 from event_listener.console import details
 from event_listener.event import Event, as_json
 from event_listener.parameters import query
+from event_listener.routes import key_of
 from event_listener.settings import Settings
 from event_listener.store import MAX_LIMIT, Query, Store
 
@@ -33,22 +35,39 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(short_help="Print received events, or follow them.")
 @with_settings
 @_filters
+@click.option("--topic", "topics", multiple=True, metavar="PATTERN", help="Only these: *.AlertEvent.#; repeatable.")
 @click.option("--since", metavar="TIME", help="Received at or after: 2026-11-22T02:54:34Z, or an age as 5m, 2h, 7d.")
 @click.option("--until", metavar="TIME", help="Received before; the same forms.")
 @click.option("-n", "--limit", type=click.IntRange(0, MAX_LIMIT), default=20, show_default=True, help="Last events.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what arrives, until Ctrl-C.")
 @click.option("--json", "form", flag_value="json", help="One JSON object per line, as the API shows events.")
 @click.option("--dmtf", "form", flag_value="dmtf", help="As the DMTF Redfish Event Listener prints them with -v.")
-def events(settings: Settings, limit: int, follow: bool, form: str | None, **given: Any) -> None:
+def events(
+    settings: Settings, limit: int, follow: bool, form: str | None, topics: tuple[str, ...], **given: Any
+) -> None:
     """Print the last events that fit, oldest first."""
     with opened(settings) as store:
         texts = {name: [value] if isinstance(value, str) else list(value) for name, value in given.items() if value}
         asked = query(texts, time.time_ns())
-        printer = _Printer(store, form)
-        page = store.queries.find(msgspec.structs.replace(asked, limit=max(limit, 1)))
-        printer.show(page.events[::-1] if limit else [])
+        printer = _Printer(store, form, topics)
+        head = store.log.head()
+        if limit:
+            printer.show(_last(store, msgspec.structs.replace(asked, before=head + 1), limit, printer))
         if follow:
-            _follow(store, msgspec.structs.replace(asked, after=page.head, order="asc", limit=MAX_LIMIT), printer)
+            _follow(store, msgspec.structs.replace(asked, after=head, order="asc", limit=MAX_LIMIT), printer)
+
+
+def _last(store: Store, asked: Query, limit: int, printer: _Printer) -> list[Event]:
+    """The last events that fit, oldest first. Topics aren't columns, so with them pages are looked through."""
+    found: list[Event] = []
+    asked = msgspec.structs.replace(asked, limit=MAX_LIMIT if printer.topics else limit)
+    while len(found) < limit:
+        page = store.queries.find(asked)
+        found += [event for event in page.events if printer.wants(event)]
+        if page.next is None:
+            break
+        asked = msgspec.structs.replace(asked, before=page.next)
+    return found[:limit][::-1]
 
 
 def _follow(store: Store, asked: Query, printer: _Printer) -> None:
@@ -63,14 +82,18 @@ def _follow(store: Store, asked: Query, printer: _Printer) -> None:
 class _Printer:
     """Prints events in one of the forms."""
 
-    def __init__(self, store: Store, form: str | None) -> None:
-        self._store = store
+    def __init__(self, store: Store, form: str | None, topics: Sequence[str] = ()) -> None:
+        self._store, self.topics = store, topics
         self._show = {"json": self._json, "dmtf": self._dmtf}.get(form or "", self._lines)
         self._payload_id = 0
 
+    def wants(self, event: Event) -> bool:
+        """Whether one of the topics matches; all do where none was given."""
+        return not self.topics or any(topic.matches(pattern, key_of(event)) for pattern in self.topics)
+
     def show(self, found: Sequence[Event]) -> None:
-        """Print some."""
-        self._show(found)
+        """Print those that are wanted."""
+        self._show([event for event in found if self.wants(event)])
 
     @staticmethod
     def _json(found: Sequence[Event]) -> None:

@@ -16,9 +16,11 @@ from event_listener.manage import (
     proofs,
     resources,
     sources,
+    stream,
 )
 from event_listener.manage.access import Access, tokens
 from event_listener.manage.connection import Connection
+from event_listener.manage.live import Live
 from event_listener.settings import Settings
 
 MAX_BODY = 32 << 20
@@ -31,8 +33,11 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     connection = Connection(settings)
     access = Access(tokens(settings.manage), connection)
+    live = Live(connection, settings.manage.max_streams, settings.manage.stream_timeout)
+    app.extensions["live"] = live
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))
+    app.register_blueprint(access.guard(stream.blueprint(live, settings.manage.stream_heartbeat)))
     app.register_blueprint(access.guard(backfill.blueprint(settings, connection)))
     app.register_blueprint(access.guard(proofs.blueprint(connection)))
     app.register_blueprint(access.guard(resources.blueprint(connection)))

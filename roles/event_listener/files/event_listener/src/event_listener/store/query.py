@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from event_listener.event import Event, Payload
 from event_listener.gaps import Seen, seen
-from event_listener.policy import Reach, Scope
+from event_listener.policy import Owner, Reach, Scope
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
 from event_listener.store.ownership import within
@@ -77,6 +77,19 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             if values:
                 found.append(table[name] == values[0] if len(values) == 1 else table[name].in_(values))
         return found
+
+    def holds(self, event: Event) -> bool:
+        """Whether an event is one of those asked for: the same as `conditions`, without the database."""
+        if event.seq <= self.after or (self.before is not None and event.seq >= self.before):
+            return False
+        if self.since_ns is not None and event.received_ns < self.since_ns:
+            return False
+        if self.until_ns is not None and event.received_ns >= self.until_ns:
+            return False
+        owner = Owner(event.domain, event.account)
+        if not self.scope.holds(owner) or (self.below and not Scope(Reach.SUBTREE, self.below).holds(owner)):
+            return False
+        return all(not (values := getattr(self, name)) or getattr(event, name) in values for name in SETS)
 
 
 class Page(msgspec.Struct, frozen=True):
