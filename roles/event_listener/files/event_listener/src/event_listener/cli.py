@@ -10,7 +10,9 @@ import click
 from event_listener import __version__
 
 COMMANDS = {
+    "accounts": "event_listener.commands.accounts:accounts",
     "check": "event_listener.commands.check:check",
+    "domains": "event_listener.commands.accounts:domains",
     "events": "event_listener.commands.events:events",
     "import-config": "event_listener.commands.import_config:import_config",
     "import-text-log": "event_listener.commands.import_text_log:import_text_log",
@@ -25,6 +27,8 @@ COMMANDS = {
     "sinks": "event_listener.commands.sinks:sinks",
     "sources": "event_listener.commands.sources:sources",
     "stop": "event_listener.commands.run:stop",
+    "tokens": "event_listener.commands.accounts:tokens",
+    "users": "event_listener.commands.accounts:users",
 }
 
 

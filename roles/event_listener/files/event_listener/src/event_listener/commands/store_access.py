@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from event_listener.parameters import ParameterError
+from event_listener.policy import PolicyError
 from event_listener.registry import InvalidSourceError
 from event_listener.settings import Settings
 from event_listener.store import Store, StoreUnavailableError, open_store
@@ -26,7 +27,7 @@ def opened(settings: Settings) -> Iterator[Store]:
     try:
         with open_store(settings.state_dir, settings.event_log) as store:
             yield store
-    except (StoreUnavailableError, NewerSchemaError, ParameterError, InvalidSourceError, OSError) as error:
+    except (StoreUnavailableError, NewerSchemaError, ParameterError, PolicyError, InvalidSourceError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
