@@ -76,6 +76,7 @@ class Desired:
     remove_duplicates: bool = True
     headers_always: bool = False
     retired: tuple[str, ...] = ()
+    credential: str | None = None
 
     def loss(self, name: str) -> str:
         """What to do when the BMC doesn't support the property: fail or drop."""
@@ -111,6 +112,7 @@ def desired_from(params: dict[str, Any]) -> Desired:
         remove_duplicates=params["duplicates"] == "remove",
         headers_always=params["update_http_headers"] == "always",
         retired=tuple(params["retired_destinations"] or ()),
+        credential=params["credential"],
     )
 
 

@@ -37,6 +37,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._subscription impo
     not_shown,
     plan,
     same_uri,
+    shows_headers,
     uri_of,
 )
 
@@ -253,10 +254,19 @@ def _outcome(
         "subscription": member,
         "removed": [uri_of(surplus) for surplus in done.remove] if check_mode else worker.removed,
         "unsupported": worker.unsupported,
+        "credential": _credential(desired, worker, done),
         "unverified": not_shown(desired, done.member, service.capabilities) if member else [],
         "gap": worker.gap,
         "diff": {"before": done.before, "after": after if done.changed else done.before},
     }
+
+
+def _credential(desired: Desired, worker: Reconciler, done: Plan) -> str | None:
+    """The name of the credential that the BMC was given in this run, or shows; None where nobody can tell."""
+    if not desired.present or "HttpHeaders" not in desired.properties or "HttpHeaders" in worker.unsupported:
+        return None
+    sent = done.action in ("create", "replace") or (done.action == "patch" and "HttpHeaders" in done.changes)
+    return desired.credential if sent or shows_headers(desired, _held(done)) else None
 
 
 def _sentence(done: Plan, check_mode: bool, where: str) -> str:

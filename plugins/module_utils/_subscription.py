@@ -160,6 +160,12 @@ def _differs(desired: Desired, known: Property, wanted: Any, shown: Any) -> bool
     return bool(wanted != shown)
 
 
+def shows_headers(desired: Desired, member: Resource) -> bool:
+    """Whether the BMC shows the declared HttpHeaders (iLO does); the standard hides them."""
+    wanted, shown = desired.properties.get("HttpHeaders"), member.get("HttpHeaders")
+    return bool(wanted and shown and _pairs(shown) == _pairs(wanted))
+
+
 def _as_set(value: Any) -> set[str]:
     items = value if isinstance(value, list) else [value]
     return {str(item.get("@odata.id", "")).rstrip("/") if isinstance(item, dict) else str(item) for item in items}

@@ -107,6 +107,11 @@ options:
     type: str
     choices: [on_create, always]
     default: on_create
+  credential:
+    description:
+      - Name of what O(http_headers) authenticates with at the listener, for the record. It is never sent to the BMC.
+      - RV(credential) returns it where the BMC has it after this run; M(redfleet.events.listener_source) registers it.
+    type: str
   delivery_retry_policy:
     description:
       - What the BMC does when the destination does not answer.
@@ -221,6 +226,12 @@ unverified:
   returned: success
   type: list
   elements: str
+credential:
+  description:
+    - O(credential) where the BMC was given O(http_headers) in this run (or would be, in check mode), or shows them.
+    - Null where nothing is known, since BMCs do not show headers.
+  returned: success
+  type: str
 gap:
   description: Seconds without any subscription, where a replacement had to delete before it could create.
   returned: success
@@ -292,6 +303,7 @@ ARGUMENT_SPEC = with_connection(
         "include_origin_of_condition": {"type": "bool"},
         "http_headers": {"type": "dict", "no_log": True},
         "update_http_headers": {"type": "str", "choices": ["on_create", "always"], "default": "on_create"},
+        "credential": {"type": "str"},
         "delivery_retry_policy": {"type": "str", "choices": POLICIES},
         "verify_certificate": {"type": "bool"},
         "send_heartbeat": {"type": "bool"},

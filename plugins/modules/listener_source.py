@@ -72,6 +72,11 @@ options:
         description: What this source is answered, where it differs from the listener's setting. Older iLOs reject 204.
         type: int
         choices: [200, 202, 204]
+      credential:
+        description:
+          - Name of the credential that the BMC's subscription was given, never the secret.
+          - The listener notes when it changed, and does not let a credential go that a source still needs.
+        type: str
       path_secrets:
         description:
           - Secret paths of a BMC that can send no header, C(/events/NAME/SECRET).
@@ -157,6 +162,7 @@ SOURCE = {
     "account": {"type": "str"},
     "state": {"type": "str", "choices": ["active", "maintenance", "retired"]},
     "response_status": {"type": "int", "choices": [200, 202, 204]},
+    "credential": {"type": "str"},
     "path_secrets": {"type": "list", "elements": "dict", "options": PATH_SECRET, "no_log": False},
 }
 ARGUMENT_SPEC = {

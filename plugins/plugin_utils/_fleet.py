@@ -217,6 +217,8 @@ def source(host, variables, result):
     for field in ("uuid", "serial", "model", "firmware", "manufacturer"):
         if service.get(field):
             entry[field] = str(service[field])
+    if (result or {}).get("credential") and not result.get("failed"):
+        entry["credential"] = result["credential"]
     entry.update(variables.get("event_source") or {})
     return entry
 

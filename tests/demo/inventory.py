@@ -35,6 +35,7 @@ def write(inventory: Path, listener: Path, bmcs: Path, ports: list[int], python:
         "destination": "{{ event_listener_url }}/events/{{ inventory_hostname }}",
         "context": "redfleet demo",
         "delivery_retry_policy": "RetryForever",
+        "credential": "bmcs",
         "http_headers": {
             "Authorization": "Basic {{ (event_listener_credentials[0].username ~ ':' ~ "
             "event_listener_credentials[0].password) | b64encode }}"

@@ -91,6 +91,20 @@ def test_source_is_idempotent(play):
         assert found["did"]["diff"]["after"]["m1"]["labels"] == {"rack": "7"}
 
 
+def test_who_has_which_credential(play):
+    """The record of a credential is idempotent; who would be refused without it is named."""
+    known = {"redfleet.events.listener_source_info": {"keep_credentials": ["bearer"]}}
+    given = source(name="c1", credential="basic")
+    found = play([{**given, "register": "did"}, {**given, "register": "again"}, {**known, "register": "known"}])
+    assert found["did"]["changed"]
+    assert not found["again"]["changed"]
+    assert found["known"]["credentials"] == ["basic", "bearer"]
+    shown = {one["name"]: one for one in found["known"]["sources"]}["c1"]
+    assert shown["credential"] == "basic"
+    assert shown["credential_given"].endswith("Z")
+    assert "it has basic" in {need["source"]: need["reason"] for need in found["known"]["needs"]}["c1"]
+
+
 def test_check_mode_of_the_play_writes_nothing(play, running):
     play([{**source(name="ghost"), "register": "would"}], arguments=["--check"])
     headers = {"Authorization": f"Bearer {running.api_token}"}

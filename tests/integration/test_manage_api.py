@@ -128,7 +128,9 @@ def test_times(api, post):
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "ä"])
-@pytest.mark.parametrize("path", ["/api/v1/events", "/api/v1/sources", "/api/v1/quarantine", "/api/v1/sinks"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/events", "/api/v1/sources", "/api/v1/credentials", "/api/v1/quarantine", "/api/v1/sinks"]
+)
 def test_a_token_is_needed(running, token, path):
     headers = {} if token is None else {"Authorization": f"Bearer {token}".encode()}
     answer = requests.get(running.manage_url + path, headers=headers, timeout=10)
@@ -150,6 +152,21 @@ def test_basic_authentication_with_the_token_is_refused(running):
 )  # fmt: skip
 def test_errors_are_problems(api, method, path, status):
     assert api(path, method, status)["detail"]
+
+
+def test_credentials(api, post):
+    """Names alone; who would be refused without one; a query that makes no sense is refused."""
+    assert api("/api/v1/credentials") == {"credentials": [{"name": "basic"}, {"name": "bearer"}]}
+    api("/api/v1/sources", "PATCH", json={"sources": [{"name": "given1", "credential": "basic"}]})
+    head = api("/api/v1/events?limit=1")["head"]
+    until(lambda: post(EVENT, "/events/given1") and api(f"/api/v1/events?after={head}&source=given1")["events"])
+    shown = api("/api/v1/sources/given1")
+    assert (shown["credential"], list(shown["heard_with"])) == ("basic", ["basic"])
+    needs = api("/api/v1/credentials/needs?keep=bearer")["needs"]
+    assert "last sent with basic" in {need["source"]: need["reason"] for need in needs}["given1"]
+    for query in ("", "?keep=a&heard=perhaps", "?keep=a&drop=b"):
+        api(f"/api/v1/credentials/needs{query}", status=400)
+    api("/api/v1/sources/given1", "DELETE", 204)
 
 
 def test_sources(api, post):

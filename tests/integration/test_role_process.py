@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import ssl
 import stat
@@ -67,6 +68,17 @@ class Host:
         except urllib.error.HTTPError as error:
             return error.code
 
+    def register(self, **source: str) -> None:
+        """Tell the listener of a source."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.manage_port}/api/v1/sources",
+            json.dumps({"sources": [source]}).encode(),
+            {"Authorization": f"Bearer {TOKEN}"},
+            method="PATCH",
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        assert opener.open(request, timeout=10).status == 200
+
     def processes(self) -> int | None:
         """The pid of the parent of the three, None when it doesn't run."""
         path = self.base / "data" / "run" / "event-listener.pid"
@@ -114,7 +126,16 @@ def test_life_of_a_listener(host):
     assert rotated.status == 0, rotated.output
     secrets = host.base / "configuration" / "credentials"
     assert sorted(path.name for path in secrets.iterdir()) == ["credential-new", "token-playbooks"]
-    assert host.run().status == 0
+
+    # Once a BMC has the new one, it isn't taken away by mistake.
+    host.register(name="bmc1", credential="new")
+    refused = host.run()
+    assert refused.status != 0
+    assert "bmc1: it has new" in refused.output
+    assert (secrets / "credential-new").exists()
+    assert host.run("--skip-tags", "credentials_in_use").status == 0
+    assert [path.name for path in secrets.glob("credential-*")] == ["credential-bmcs"]
+    host.register(name="bmc1", credential="bmcs")
 
 
 @pytest.mark.slow

@@ -62,12 +62,11 @@ def arrival(seq, *, source="bmc1", records=None, problem="", **fields):
         source=source,
         address=f"addr-{source}",
         peer="192.0.2.1",
-        credential="bmcs",
         content_type="application/json",
         body=b"{%d}" % seq,
         records=records,
         problem=problem,
-        **fields,
+        **{"credential": "bmcs", **fields},
     )
 
 
@@ -333,6 +332,19 @@ def test_activity(store):
     assert (found["x"].payloads, found["x"].events, found["x"].quarantined, found["x"].last_seen_ns) == (1, 1, 1, 3000)
     assert list(store.sources.activity(limit=1)) == ["x"]
     assert store.sources.activity_of("nobody") is None
+
+
+def test_who_was_given_and_showed_which_credential(store):
+    """Only what a source sent itself counts, and only the last time; a change of the record notes when."""
+    write(store, arrival(1, source="x", credential="old"), arrival(2, source="x", credential="new"))
+    write(store, arrival(3, source="x", credential="old", problem="torn"), arrival(4, source="y", credential=""))
+    write(store, arrival(5, source="x", credential="new", origin=Origin.IMPORT))
+    assert store.sources.credential_uses() == {"x": {"old": 3000, "new": 2000}}
+    assert store.sources.credential_uses("y") == {}
+    store.sources.upsert(registry.changes([{"name": "x", "credential": "old"}]))
+    given = store.sources.get("x").credential_given_ns
+    store.sources.upsert(registry.changes([{"name": "x", "credential": "old", "serial": "S"}]))
+    assert (store.sources.get("x").credential, store.sources.get("x").credential_given_ns) == ("old", given)
 
 
 @pytest.mark.usefixtures("store")

@@ -13,6 +13,7 @@ COMMANDS = {
     "accounts": "event_listener.commands.accounts:accounts",
     "check": "event_listener.commands.check:check",
     "domains": "event_listener.commands.accounts:domains",
+    "credentials": "event_listener.commands.credentials:credentials",
     "events": "event_listener.commands.events:events",
     "import-config": "event_listener.commands.import_config:import_config",
     "import-text-log": "event_listener.commands.import_text_log:import_text_log",

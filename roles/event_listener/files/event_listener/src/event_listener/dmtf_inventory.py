@@ -59,6 +59,7 @@ def subscription(config: DmtfConfig) -> dict[str, Any]:
         "retired_destinations": [config.destination],
         **config.subscription,
         "delivery_retry_policy": "RetryForever",
+        "credential": CREDENTIAL_NAME,
         "http_headers": {"Authorization": Template(_BASIC)},
     }
 

@@ -15,6 +15,7 @@ import msgspec
 
 from event_listener import path_secret
 from event_listener.addresses import canonical_address, parse_networks
+from event_listener.event import rfc3339
 from event_listener.path_secret import PathSecret
 from event_listener.policy import ROOT, Owner, PolicyError, account_name, domain_path
 from event_listener.settings import SOURCE_ID_PATTERN
@@ -45,6 +46,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     state: SourceState = "active"
     response_status: ResponseStatus | None = None
     path_secrets: list[PathSecret] = []
+    credential: str | None = None
+    """Name of the credential (never the secret) that the BMC was given for its deliveries, and when."""
+    credential_given_ns: int | None = None
 
 
 class PathSecretChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +75,7 @@ class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     state: SourceState | msgspec.UnsetType = msgspec.UNSET
     response_status: ResponseStatus | msgspec.UnsetType | None = msgspec.UNSET
     path_secrets: list[PathSecretChange] | msgspec.UnsetType = msgspec.UNSET
+    credential: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class SourceDiff(msgspec.Struct, frozen=True):
@@ -108,6 +113,8 @@ def changes(document: Any) -> list[SourceChange]:
         _check_address(change)
         _check_path_secrets(change)
         _check_owner(change)
+        if isinstance(change.credential, str) and not 1 <= len(change.credential) <= 128:
+            raise InvalidSourceError(f"source {change.name}: a credential's name has 1 to 128 characters")
         names.add(change.name)
     return found
 
@@ -151,15 +158,20 @@ def _check_path_secrets(change: SourceChange) -> None:
 def shown(source: Source) -> dict[str, Any]:
     """A source as JSON that may be shown: of a path secret, what tells it from its successor."""
     hidden = [{"id": one.id, "networks": one.networks, "fingerprint": one.digest[:12]} for one in source.path_secrets]
-    return {**msgspec.to_builtins(source), "path_secrets": hidden}
+    fields = {**msgspec.to_builtins(source), "path_secrets": hidden}
+    given = fields.pop("credential_given_ns")
+    return {**fields, "credential_given": rfc3339(given) if given is not None else None}
 
 
-def plan(existing: dict[str, Source], wanted: Iterable[SourceChange]) -> SourcePlan:
-    """What has to be written so that the wanted fields hold. Pure; says the same in check mode and for real."""
+def plan(existing: dict[str, Source], wanted: Iterable[SourceChange], now_ns: int = 0) -> SourcePlan:
+    """What has to be written so that the wanted fields hold. Pure; says the same in check mode and for real.
+
+    ``now_ns`` is when a credential that differs from the recorded one counts as given.
+    """
     result = SourcePlan([], [], [], [], [])
     for change in wanted:
         before = existing.get(change.name)
-        after = _changed(before or Source(name=change.name), change)
+        after = _changed(before or Source(name=change.name), change, now_ns)
         if before == after:
             result.unchanged.append(change.name)
             continue
@@ -169,10 +181,10 @@ def plan(existing: dict[str, Source], wanted: Iterable[SourceChange]) -> SourceP
     return result
 
 
-def _changed(source: Source, change: SourceChange) -> Source:
+def _changed(source: Source, change: SourceChange, now_ns: int) -> Source:
     given = {
         field: value
-        for field in Source.__struct_fields__
+        for field in SourceChange.__struct_fields__
         if (value := getattr(change, field)) is not msgspec.UNSET and field != "name"
     }
     if given.get("address"):
@@ -181,6 +193,8 @@ def _changed(source: Source, change: SourceChange) -> Source:
         given["domain"] = domain_path(given["domain"])
     if "path_secrets" in given:
         given["path_secrets"] = [_path_secret(source, one) for one in given["path_secrets"]]
+    if given.get("credential", source.credential) != source.credential:
+        given["credential_given_ns"] = now_ns if given["credential"] is not None else None
     return msgspec.structs.replace(source, **given)
 
 

@@ -12,8 +12,14 @@ from event_listener.registry import shown as shown_source
 from event_listener.store import Activity, Store
 
 
-def shown(name: str, source: Source | None, activity: Activity | None, proven_ns: int | None) -> dict[str, Any]:
-    """One source."""
+def shown(
+    name: str,
+    source: Source | None,
+    activity: Activity | None,
+    proven_ns: int | None,
+    uses: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """One source; ``uses`` says when it last showed which credential (ns)."""
     fields = source or Source(name=name, address=activity.address if activity else None)
     return {
         **shown_source(fields),
@@ -23,13 +29,14 @@ def shown(name: str, source: Source | None, activity: Activity | None, proven_ns
         "payloads": activity.payloads if activity else 0,
         "events": activity.events if activity else 0,
         "quarantined": activity.quarantined if activity else 0,
+        "heard_with": {credential: rfc3339(moment) for credential, moment in sorted((uses or {}).items())},
     }
 
 
 def view(store: Store, scope: Scope = Scope(Reach.EVERYTHING)) -> list[dict[str, Any]]:  # noqa: B008 - frozen
     """The sources of a scope by name. Raises StoreUnavailableError."""
     registered = {source.name: source for source in store.sources.list()}
-    heard = store.sources.activity()
+    heard, uses = store.sources.activity(), store.sources.credential_uses()
     proven = store.proofs.last_proven()
     names = [name for name in sorted(registered.keys() | heard.keys()) if scope.holds(owner_of(registered.get(name)))]
-    return [shown(name, registered.get(name), heard.get(name), proven.get(name)) for name in names]
+    return [shown(name, registered.get(name), heard.get(name), proven.get(name), uses.get(name)) for name in names]

@@ -16,7 +16,7 @@ from event_listener.settings import Settings
 from event_listener.source_view import view
 from event_listener.store import Store
 
-_TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain", "account")
+_TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain", "account", "credential")
 
 
 @click.group(short_help="List, register and remove sources (BMCs).")
@@ -41,11 +41,12 @@ def list_sources(settings: Settings, as_json: bool) -> None:
             source["state"] if source["registered"] else "unregistered",
             _age(source["last_seen"]),
             str(source["events"]),
+            source["credential"] or "-",
             " ".join(source[name] for name in ("manufacturer", "model", "serial") if source[name]),
         ]
         for source in found
     ]
-    table(["NAME", "ADDRESS", "STATE", "LAST SEEN", "EVENTS", "HARDWARE"], rows)
+    table(["NAME", "ADDRESS", "STATE", "LAST SEEN", "EVENTS", "CREDENTIAL", "HARDWARE"], rows)
 
 
 def _age(moment: str | None) -> str:
@@ -69,6 +70,7 @@ def _age(moment: str | None) -> str:
 @click.option("--manufacturer")
 @click.option("--domain", help="Path of its domain, such as /dc1/row2/.")
 @click.option("--account", help="Account in that domain whose users may see its events.")
+@click.option("--credential", help="Name of the credential that its subscription was given, never the secret.")
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Repeatable; together they replace the labels.")
 @click.option("--state", type=click.Choice(get_args(registry.SourceState)))
 @click.option("--response-status", type=click.Choice([str(item) for item in get_args(registry.ResponseStatus)]))

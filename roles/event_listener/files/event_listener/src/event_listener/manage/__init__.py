@@ -8,6 +8,7 @@ from flask import Flask
 from event_listener.manage import (
     accounts,
     backfill,
+    credentials,
     events,
     health,
     login,
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(login.public(connection), public=True))
     app.register_blueprint(access.guard(login.own(connection)))
     app.register_blueprint(access.guard(sources.blueprint(connection)))
+    app.register_blueprint(access.guard(credentials.blueprint(settings, connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
     app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))
     return app

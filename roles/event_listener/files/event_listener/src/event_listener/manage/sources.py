@@ -30,10 +30,12 @@ def blueprint(connection: Connection) -> Blueprint:
     @routes.get("/<name>")
     @needs(Action.READ_SOURCES)
     def one(name: str) -> Response:
-        source, activity = connection.store.sources.get(name), connection.store.sources.activity_of(name)
+        known = connection.store.sources
+        source, activity = known.get(name), known.activity_of(name)
         if (source is None and activity is None) or not g.scope.holds(registry.owner_of(source)):
             raise NotFound(f"source {name} is neither registered nor was it ever heard")
-        return jsonify(shown(name, source, activity, connection.store.proofs.last_proven().get(name)))
+        proven, uses = connection.store.proofs.last_proven().get(name), known.credential_uses(name).get(name)
+        return jsonify(shown(name, source, activity, proven, uses))
 
     @routes.patch("")
     def upsert() -> Response:

@@ -67,6 +67,7 @@ class EventLog:
             live = [arrival for arrival in fresh if arrival.origin is Origin.LIVE]
             self._backend.upsert(connection, schema.activity, _activity(live), ("payloads", "events", "quarantined"))
             settle(connection, settled)
+            self._backend.upsert(connection, schema.credential_use, _credential_use(live), add=())
             set_position(self._backend, connection, cursor, max(done, through))
         return Written(len(good), events, len(bad))
 
@@ -217,6 +218,15 @@ def _activity(arrivals: Iterable[Arrival]) -> list[dict[str, Any]]:
         row["quarantined" if arrival.problem else "payloads"] += 1
         row["events"] += len(arrival.records)
     return list(found.values())
+
+
+def _credential_use(arrivals: Iterable[Arrival]) -> list[dict[str, Any]]:
+    """The last time that each source showed each credential. What the listener says itself shows none."""
+    last = {(one.source, one.credential): one.received_ns for one in arrivals if one.credential}
+    return [
+        {"source": source, "credential": credential, "last_used_ns": moment}
+        for (source, credential), moment in last.items()
+    ]
 
 
 def now_ns() -> int:

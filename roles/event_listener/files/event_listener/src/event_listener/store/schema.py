@@ -156,6 +156,8 @@ source = Table(
     Column("response_status", Integer, nullable=True),
     Column("path_secrets", Text, nullable=False, server_default="[]"),  # a JSON array, digests only
     _text("account", nullable=True),
+    _text("credential", nullable=True),
+    _number("credential_given_ns", nullable=True),
     _number("created_ns"),
     _number("updated_ns"),
 )
@@ -241,4 +243,12 @@ resource_state = Table(
     _number("since_ns"),
     _number("seen_ns"),
     _text("event_id"),
+)
+
+credential_use = Table(
+    "credential_use",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("credential", Text, primary_key=True),
+    _number("last_used_ns"),
 )

@@ -51,10 +51,10 @@ class Sources:
         """Make the given fields hold; all or nothing. With ``check`` only say what would change."""
         if check:
             with self._backend.read() as connection:
-                return plan(_all(connection), changes)
+                return plan(_all(connection), changes, time.time_ns())
         with self._backend.write() as connection:
-            result = plan(_all(connection), changes)
             now = time.time_ns()
+            result = plan(_all(connection), changes, now)
             kept = {row.name: row.created_ns for row in connection.execute(_created())}
             columns = [
                 {**_columns(item), "created_ns": kept.get(item.name, now), "updated_ns": now} for item in result.write
@@ -94,6 +94,16 @@ class Sources:
         with self._backend.read() as connection:
             row = connection.execute(select(table).where(table.c.source == name)).one_or_none()
         return Activity(**row._mapping) if row is not None else None
+
+    def credential_uses(self, name: str | None = None) -> dict[str, dict[str, int]]:
+        """When each sender last showed each credential: ``{source: {credential: ns}}``; of one sender, or of all."""
+        table = schema.credential_use
+        statement = select(table) if name is None else select(table).where(table.c.source == name)
+        found: dict[str, dict[str, int]] = {}
+        with self._backend.read() as connection:
+            for row in connection.execute(statement):
+                found.setdefault(row.source, {})[row.credential] = row.last_used_ns
+        return found
 
 
 def _created() -> Any:
