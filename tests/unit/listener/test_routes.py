@@ -4,7 +4,7 @@
 import pytest
 from event_listener.config_file import ConfigError, parse
 from event_listener.event import Category, Event, Level, Origin
-from event_listener.routes import SourceFacts, key_of, selector_for
+from event_listener.routes import SourceFacts, Verdict, key_of, selector_for
 from event_listener.settings_bus import Publish, Route
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,3 +124,25 @@ def test_routes_that_cannot_work_are_mistakes(text, problem):
 def test_two_sinks_of_one_name_are_a_mistake():
     with pytest.raises(ConfigError, match="sinks: the name soc is given twice"):
         parse("sinks: {syslog: [{name: soc, host: 'h'}], amqp: [{name: soc, hosts: ['h']}]}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "routes", "expected"),
+    [
+        ({}, [route()], Verdict("r")),
+        ({"category": Category.USAGE}, [route()], Verdict(None, ("UsageEvent is not published (publish.usage)",))),
+        ({"origin": Origin.TEST}, [route()], Verdict(None, ("route r: test is not in origins",))),
+        ({}, [route(levels=[Level.ERROR])], Verdict(None, ("route r: INFO is not in levels",))),
+        ({}, [route(labels={"rack": "r9"})], Verdict(None, ("route r: labels don't match",))),
+        ({}, [route(domains=["/x/"]), Route(name="b", sinks=["bus"], topics=["x"])],
+         Verdict(None, ("route r: domains don't match", "route b: topics don't match"))),
+        ({}, [route(where="seq == `7`")], Verdict(None, ("route r: where is false",))),
+        ({}, [route(where="length(seq)")], Verdict(None, ("route r: where can't be evaluated",))),
+        ({}, [route(levels=[Level.ERROR]), Route(name="b", sinks=["bus"])], Verdict("b")),
+        ({}, [Route(name="b", sinks=["other"])], Verdict(None, ("no route names it",))),
+    ],
+)  # fmt: skip
+def test_a_verdict_has_its_reason(fields, routes, expected):
+    selector, one = selector_for("bus", routes, Publish()), event(**fields)
+    assert selector.explain(one, FACTS["bmc1"]) == expected
+    assert selector.takes(one, FACTS["bmc1"]) == (expected.route is not None)

@@ -22,6 +22,7 @@ COMMANDS = {
     "migrate-log": "event_listener.commands.migrate_log:migrate_log",
     "quarantine": "event_listener.commands.quarantine:quarantine",
     "relay": "event_listener.commands.serve:relay",
+    "route": "event_listener.commands.route:route",
     "run": "event_listener.commands.run:run",
     "settings": "event_listener.commands.settings:settings_reference",
     "sink": "event_listener.commands.sink:sink",

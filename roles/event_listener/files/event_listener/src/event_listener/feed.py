@@ -49,9 +49,13 @@ class Feed:
     def _refresh(self) -> None:
         version = self._store.sources.version()
         if version != self._version:
-            sources = self._store.sources.list()
-            self._facts = {source.name: SourceFacts(source.labels, source.domain or "") for source in sources}
+            self._facts = facts_of(self._store)
             self._version = version
+
+
+def facts_of(store: Store) -> dict[str, SourceFacts]:
+    """What the registry says now. Raises StoreUnavailableError."""
+    return {source.name: SourceFacts(source.labels, source.domain or "") for source in store.sources.list()}
 
 
 def feed_for(sink: Sink, settings: Settings, store: Store) -> Everything | Feed:

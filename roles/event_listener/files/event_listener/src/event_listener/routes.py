@@ -24,6 +24,21 @@ class SourceFacts(msgspec.Struct, frozen=True):
 
 UNKNOWN = SourceFacts()
 Condition = Callable[[Event, SourceFacts], bool]
+Conditions = Mapping[str, Condition]  # by what they are about
+_SWITCHES = {
+    Category.ACTION: "publish.action",
+    Category.ALERT: "publish.alert",
+    Category.USAGE: "publish.usage",
+    Category.RESOURCE_STATE: "publish.resource_state",
+    Category.ASYNC_JOB: "publish.async_job",
+}
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether a sink gets an event: the ``route`` that takes it, or None and a reason of each route against it."""
+
+    route: str | None
+    reasons: tuple[str, ...] = ()
 
 
 class RouteError(ValueError):
@@ -40,6 +55,7 @@ class Selector:
 
     def __init__(self, routes: Sequence[Route], publish: Publish) -> None:
         self._categories: frozenset[Category] = publish.categories()
+        self._names = [route.name for route in routes]
         self._routes = [_conditions(route) for route in routes]
         self.asks_registry = any(route.labels or route.domains or route.where for route in routes)
         self.failed = 0  # expressions that an event made fail
@@ -52,9 +68,21 @@ class Selector:
         """Whether one of the routes wants the event."""
         return event.category in self._categories and any(self._holds(route, event, facts) for route in self._routes)
 
-    def _holds(self, conditions: list[Condition], event: Event, facts: SourceFacts) -> bool:
+    def explain(self, event: Event, facts: SourceFacts) -> Verdict:
+        """The same as :meth:`takes`, and why; counts no failed expression."""
+        if event.category not in self._categories:
+            return Verdict(None, (f"{event.category} is not published ({_SWITCHES[event.category]})",))
+        reasons = []
+        for name, route in zip(self._names, self._routes, strict=True):
+            against = _against(route, event, facts)
+            if against is None:
+                return Verdict(name)
+            reasons.append(f"route {name}: {against}")
+        return Verdict(None, tuple(reasons) or ("no route names it",))
+
+    def _holds(self, conditions: Conditions, event: Event, facts: SourceFacts) -> bool:
         try:
-            return all(condition(event, facts) for condition in conditions)
+            return all(condition(event, facts) for condition in conditions.values())
         except JMESPathError:  # a function on a value of the wrong type: contains(message, 'x') without a message
             self.failed += 1
             return False
@@ -81,23 +109,36 @@ def problems(routes: Sequence[Route], sinks: Sequence[str]) -> Iterable[str]:
             yield f"routes: none names the sink {name}, so it would get nothing; name it in a route or remove it"
 
 
-def _conditions(route: Route) -> list[Condition]:
+def _conditions(route: Route) -> Conditions:
     """The conditions of a route, cheapest first."""
-    found: list[Condition] = [_in_origins(route)]
+    found: dict[str, Condition] = {"origins": _in_origins(route)}
     if route.levels:
         levels = frozenset(route.levels)
-        found.append(lambda event, _facts: event.level in levels)
+        found["levels"] = lambda event, _facts: event.level in levels
     if route.domains:
-        found.append(_below(route.domains))
+        found["domains"] = _below(route.domains)
     if route.labels:
         wanted = route.labels.items()
-        found.append(lambda _event, facts: wanted <= facts.labels.items())
+        found["labels"] = lambda _event, facts: wanted <= facts.labels.items()
     if route.topics and "#" not in route.topics:
         patterns = tuple(route.topics)
-        found.append(lambda event, _facts: _matches_one(patterns, event))
+        found["topics"] = lambda event, _facts: _matches_one(patterns, event)
     if route.where:
-        found.append(_expression(route.where))
+        found["where"] = _expression(route.where)
     return found
+
+
+def _against(conditions: Conditions, event: Event, facts: SourceFacts) -> str | None:
+    """The first condition that doesn't hold, in words of which there are few: they are counted."""
+    for what, condition in conditions.items():
+        try:
+            if condition(event, facts):
+                continue
+        except JMESPathError:
+            return "where can't be evaluated"
+        value = {"origins": event.origin.value, "levels": event.level.value}.get(what)
+        return f"{value} is not in {what}" if value else f"{what} don't match" if what != "where" else "where is false"
+    return None
 
 
 def _in_origins(route: Route) -> Condition:
