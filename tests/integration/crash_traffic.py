@@ -9,13 +9,17 @@ import re
 import threading
 import time
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import requests
 
 from tests.faultfs.disk import FaultDisk
 from tests.integration.listener_process import RunningListener, wait_for
+from tests.services.postgresql import PostgreSQL
 
 SOURCES = 6
+EVENTS = 4  # in each POST
 VICTIMS = ("worker", "ingest", "relay", "manage")
 _UNIT = re.compile(r"Time:[^\n]* Count:(\d+)\nHost IP:([^\n]+)\nEvent Details:([^\n]+)\n")
 
@@ -37,7 +41,8 @@ class Traffic:
             session.auth, session.verify = self._running.credentials, str(self._running.ca_path)
             while not self._ended.is_set():
                 number += 1
-                body = {"Id": str(number), "Events": [{"EventId": str(number), "MessageId": "Test.1.0.Crash"}]}
+                records = [{"EventId": f"{number}.{part}", "MessageId": "Test.1.0.Crash"} for part in range(EVENTS)]
+                body = {"Id": str(number), "Events": records}
                 try:
                     answer = session.post(f"{self._running.url}/events/{source}", json=body, timeout=30)
                 except requests.RequestException:
@@ -49,7 +54,7 @@ class Traffic:
                     self.refused[answer.status_code] += 1
 
     def total(self) -> int:
-        """Return how many were acknowledged."""
+        """Return how many POSTs were acknowledged."""
         return sum(map(len, self.acknowledged.values()))
 
     def __enter__(self) -> Traffic:
@@ -63,17 +68,33 @@ class Traffic:
             thread.join(60)
 
 
-def kill_parts(running: RunningListener, traffic: Traffic, kills: int, rng: random.Random) -> Counter[str]:
-    """Kill random parts at random moments, with progress in between; return how often each."""
+def kill_parts(
+    running: RunningListener, traffic: Traffic, kills: int, rng: random.Random, server: PostgreSQL | None = None
+) -> Counter[str]:
+    """Kill random parts at random moments, the database too, with progress in between; return how often each."""
     killed: Counter[str] = Counter()
+    victims = (*VICTIMS, "postgresql") if server else VICTIMS
     while sum(killed.values()) < kills:
         before = traffic.total()
-        victim = rng.choice(VICTIMS)
-        running.kill(victim)
+        victim = rng.choice(victims)
+        if victim == "postgresql" and server:
+            server.kill()
+        else:
+            running.kill(victim)
         killed[victim] += 1
         time.sleep(rng.random() * 1.5)
         wait_for(lambda before=before: traffic.total() > before, 60)
+        if victim == "postgresql" and server:
+            server.start()
     return killed
+
+
+def database(server: PostgreSQL, directory: Path) -> dict[str, Any]:
+    """Return the settings of a listener whose event log is a new database there."""
+    secret = directory / "database-password"
+    secret.write_text(server.password)
+    url = server.without_password(server.new_database())
+    return {"event_log": {"url": url, "password": {"file": str(secret)}}}
 
 
 def cut_power(
@@ -105,7 +126,10 @@ def text_log(running: RunningListener, source: str) -> list[int]:
     assert "".join(unit[0] for unit in units) == text, f"a torn line in the text log of {address}"
     assert [int(unit[1]) for unit in units] == list(range(1, len(units) + 1))
     assert {unit[2] for unit in units} == {address}
-    return [int(record["EventId"]) for unit in units for record in json.loads(unit[3])["Events"]]
+    payloads = [json.loads(unit[3]) for unit in units]
+    for payload in payloads:
+        assert [record["EventId"] for record in payload["Events"]] == [f"{payload['Id']}.{i}" for i in range(EVENTS)]
+    return [int(payload["Id"]) for payload in payloads]
 
 
 def register(running: RunningListener) -> None:

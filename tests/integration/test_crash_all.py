@@ -3,22 +3,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
+from pathlib import Path
 
-from tests.integration.crash_traffic import Traffic, check, kill_parts, register
+import pytest
+
+from tests.integration.crash_traffic import Traffic, check, database, kill_parts, register
 from tests.integration.listener_process import RunningListener
+from tests.services.postgresql import PostgreSQL
 
-KILLS = 10
+KILLS = 8
 
 
-def test_nothing_acknowledged_is_lost_or_repeated(listener: Callable[..., RunningListener]):
+@pytest.mark.parametrize("store", ["SQLite", "PostgreSQL"])
+def test_nothing_acknowledged_is_lost_or_repeated(store: str, listener: Callable[..., RunningListener], tmp_path: Path):
     """Acknowledged is stored, once and in order; no torn line; counts without a gap; refusals are 503 only."""
-    with listener() as running:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(PostgreSQL(durable=True)) if store == "PostgreSQL" else None
+        running = stack.enter_context(listener(database(server, tmp_path) if server else {}))
         register(running)
         with Traffic(running) as traffic:
-            killed = kill_parts(running, traffic, KILLS, random.Random(3))
+            killed = kill_parts(running, traffic, KILLS, random.Random(3), server)
         assert sum(killed.values()) == KILLS
         assert len(killed) > 2
+        assert server is None or killed["postgresql"]
         check(running, traffic)
         assert traffic.total() > 100

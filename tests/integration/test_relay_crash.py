@@ -24,12 +24,15 @@ HEAD = re.compile(
 
 
 class Traffic:
-    """Posts from several threads until told to stop; remembers what was acknowledged, per source and in order."""
+    """Posts from several threads until told to stop; remembers per source and in order what was sent.
+
+    What got no 2xx (a busy machine: 503 after `commit_timeout`, or no answer) may be stored all the same.
+    """
 
     def __init__(self, running):
         self.running, self.stop = running, threading.Event()
-        self.acknowledged = {f"bmc{number}": [] for number in range(SOURCES)}
-        self.threads = [threading.Thread(target=self._post, args=(name,)) for name in self.acknowledged]
+        self.sent = {f"bmc{number}": [] for number in range(SOURCES)}
+        self.threads = [threading.Thread(target=self._post, args=(name,)) for name in self.sent]
         for thread in self.threads:
             thread.start()
 
@@ -42,16 +45,22 @@ class Traffic:
                 count += 1
                 marks = [f"{name}-{count}-{index}" for index in range(count % 3 + 1)]
                 body = {"Id": str(count), "Events": [{"EventId": mark, "MessageId": "A.1.0.B"} for mark in marks]}
-                answer = session.post(f"{self.running.url}/events/{name}", json=body, timeout=20)
-                if answer.status_code == 200:
-                    self.acknowledged[name].append(marks)
+                self.sent[name].append((marks, self._acknowledged(session, name, body)))
                 time.sleep(0.005)
+
+    def _acknowledged(self, session, name, body):
+        try:
+            answer = session.post(f"{self.running.url}/events/{name}", json=body, timeout=30)
+        except requests.RequestException:
+            return False
+        assert answer.status_code in (200, 503), answer.text
+        return answer.ok
 
     def end(self):
         self.stop.set()
         for thread in self.threads:
-            thread.join(30)
-        return self.acknowledged
+            thread.join(60)
+        return self.sent
 
 
 @pytest.fixture
@@ -95,6 +104,15 @@ def events_of(running, source):
     return found
 
 
+def without_unstored(running, sent):
+    """What was acknowledged, and of the rest what is stored, in the order of sending."""
+    found = {}
+    for source, payloads in sent.items():
+        stored = {event["event_id"] for event in events_of(running, source)}
+        found[source] = [marks for marks, acknowledged in payloads if acknowledged or marks[0] in stored]
+    return found
+
+
 def address_of(source):
     return f"192.0.2.{source.removeprefix('bmc')}"
 
@@ -125,9 +143,14 @@ def test_killed_relay(listener):
     with open_store(running.state_dir) as store:
         store.sources.upsert(changes([{"name": name, "address": address_of(name)} for name in written]))
         filler.start()
-        for _round in range(12):
+        for number in range(12):
             with subprocess.Popen(command) as relay:
-                time.sleep(rng.choice([0.4, 0.8, 1.6]) + rng.random() * 0.4)
+                if number % 3:
+                    time.sleep(rng.choice([0.4, 0.8, 1.6]) + rng.random() * 0.4)
+                else:  # however slow the machine is, some are killed at work
+                    before = store.log.head()
+                    until(lambda before=before: store.log.head() > before)
+                    time.sleep(rng.random() * 0.2)
                 relay.kill()
         stop.set()
         filler.join()
@@ -185,7 +208,9 @@ def test_stopped_and_started(running):
             assert running.stop() == 0
             running.start()
     wait_all_written(running)
-    check_everything(running, {source: rounds[0][source] + rounds[1][source] for source in rounds[0]})
+    assert all(any(acknowledged for _, acknowledged in sent) for sent in rounds[1].values())
+    both = {source: rounds[0][source] + rounds[1][source] for source in rounds[0]}
+    check_everything(running, without_unstored(running, both))
 
 
 def test_only_one_relay_runs(running):

@@ -60,6 +60,7 @@ PLAIN = "ingest: {plain_http: true}"
         ),
         ("ingest: {tls: {certificate: /none.pem, key: /none.key}}", "ingest.tls.certificate: /none.pem can't be read"),
         (f"{PLAIN}\nstate_dir: /dev/null/data", "state_dir: /dev/null is not a directory"),
+        (f"{PLAIN}\nstate_dir: some/where", "state_dir: some/where is relative"),
         (f"{PLAIN}\nsinks: {{text_log: {{directory: /dev/null}}}}", "sinks.text_log.directory: /dev/null is not"),
         (
             "ingest: {plain_http: true, bind: ['127.0.0.1:9440']}",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from event_listener.config_file import convert
-from event_listener.process import PidFile, PidFileError, PrivilegeError, drop_privileges, service_account
+from event_listener.process import PidFile, PidFileError, PrivilegeError, drop_privileges, may_write, service_account
 
 
 def run_python(program: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -126,3 +126,21 @@ def test_a_stale_pid_file_is_nobodys(tmp_path: Path):
     assert held.holder() is None
     held.take()
     held.release()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_who_may_write_into_a_directory(tmp_path: Path):
+    """As its owner, in its group, or anybody: what counts is the account that the service will run as."""
+    nobody = pwd.getpwnam("nobody")
+    tmp_path.chmod(0o700)
+    assert may_write(tmp_path, None)
+    assert not may_write(tmp_path, nobody)
+    tmp_path.chmod(0o770)
+    os.chown(tmp_path, 0, nobody.pw_gid)
+    assert may_write(tmp_path, nobody)
+    os.chown(tmp_path, nobody.pw_uid, 0)
+    tmp_path.chmod(0o700)
+    assert may_write(tmp_path, nobody)
+    tmp_path.chmod(0o500)
+    assert not may_write(tmp_path, nobody)

@@ -12,8 +12,9 @@ from event_listener import __version__
 COMMANDS = {
     "accounts": "event_listener.commands.accounts:accounts",
     "check": "event_listener.commands.check:check",
-    "domains": "event_listener.commands.accounts:domains",
     "credentials": "event_listener.commands.credentials:credentials",
+    "doctor": "event_listener.commands.doctor:doctor",
+    "domains": "event_listener.commands.accounts:domains",
     "events": "event_listener.commands.events:events",
     "import-config": "event_listener.commands.import_config:import_config",
     "import-text-log": "event_listener.commands.import_text_log:import_text_log",

@@ -40,8 +40,22 @@ def _owner(directory: Path) -> pwd.struct_passwd | None:
     try:
         uid = directory.stat().st_uid
         return pwd.getpwuid(uid) if uid else None
-    except (FileNotFoundError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, KeyError):
         return None
+
+
+def may_write(directory: Path, account: pwd.struct_passwd | None) -> bool:
+    """Whether an account (None: who we are) may make files in a directory, and its disk takes writes."""
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return False
+    if account is None:
+        return True
+    status = directory.stat()
+    if status.st_uid == account.pw_uid:
+        return status.st_mode & 0o300 == 0o300
+    if status.st_gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        return status.st_mode & 0o030 == 0o030
+    return status.st_mode & 0o003 == 0o003
 
 
 def drop_privileges(settings: Settings) -> None:

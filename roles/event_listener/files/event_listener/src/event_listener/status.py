@@ -107,7 +107,7 @@ _probe = _JournalProbe()
 def checks(state_dir: str, store: Store) -> list[Check]:
     """Everything but ingest. Never raises."""
     try:
-        return [_relay(store), _journal(state_dir, store), *_sinks(store), _space(state_dir)]
+        return [_relay(store), _journal(state_dir, store), *_sinks(store), space(state_dir)]
     except StoreUnavailableError as error:
         return [Check("event log", "unready", str(error))]
 
@@ -138,7 +138,8 @@ def _sinks(store: Store) -> list[Check]:
     ]
 
 
-def _space(state_dir: str) -> Check:
+def space(state_dir: str) -> Check:
+    """What is free on the disk. Never raises."""
     try:
         free = shutil.disk_usage(Path(state_dir)).free
     except OSError as error:

@@ -14,6 +14,7 @@ import msgspec
 from event_listener import config_file, sinks
 from event_listener.commands import EXIT_CONFIGURATION, config_option, config_path
 from event_listener.filesystems import NetworkFilesystemError, refuse_network_filesystem
+from event_listener.process import PrivilegeError, may_write, service_account
 from event_listener.secrets import SecretError, read_secret
 from event_listener.settings import Settings
 from event_listener.settings_base import Secret
@@ -121,14 +122,34 @@ def _state(settings: Settings) -> Iterator[str]:
         ("sinks.text_log.directory", settings.sinks.text_log.directory),
         ("sinks.json_lines.directory", settings.sinks.json_lines.directory),
     ):
-        # The nearest ancestor that exists: the directory itself is made by the first start.
-        existing = Path(directory).absolute()
-        while not os.path.lexists(existing):
-            existing = existing.parent
-        if not existing.is_dir():
-            yield f"{name}: {existing} is not a directory; move it away or give another one"
+        if problem := directory_problem(settings, Path(directory)):
+            yield f"{name}: {problem}"
         elif name == "state_dir":
-            yield from _local(existing)
+            yield from _local(nearest(Path(directory)))
+
+
+def nearest(path: Path) -> Path:
+    """The path, or its nearest ancestor that exists: what isn't there is made by the first start."""
+    while not os.path.lexists(path):
+        path = path.parent
+    return path
+
+
+def directory_problem(settings: Settings, directory: Path) -> str:
+    """Why the listener can't keep files in a directory; "" where it can."""
+    if not directory.is_absolute():
+        return f"{directory} is relative, so a place of its own for each working directory; give an absolute path"
+    existing = nearest(directory)
+    if not existing.is_dir():
+        return f"{existing} is not a directory; move it away or give another one"
+    try:
+        account = service_account(settings) if os.geteuid() == 0 else None
+    except PrivilegeError as error:
+        return str(error)
+    if not may_write(existing, account):
+        who = account.pw_name if account else f"uid {os.geteuid()}"
+        return f"{who} can't write into {existing}; give it to {who}, or mount its disk read-write"
+    return ""
 
 
 def _local(directory: Path) -> Iterator[str]:

@@ -119,6 +119,29 @@ class EventLog:
         with self._backend.read() as connection:
             return rows.last(connection, schema.event)
 
+    def newest_ns(self) -> int:
+        """When the latest event was received; 0 for an empty log."""
+        with self._backend.read() as connection:
+            return int(connection.execute(select(func.max(schema.event.c.received_ns))).scalar() or 0)
+
+    def has(self, journal_id: str, journal_seq: int) -> bool:
+        """Whether a journal's entry is in the log or in quarantine."""
+        with self._backend.read() as connection:
+            return any(
+                connection.execute(
+                    select(table.c.seq).where(table.c.journal_id == journal_id, table.c.journal_seq == journal_seq)
+                ).first()
+                for table in (schema.payload, schema.quarantine)
+            )
+
+    def skip_to(self, seq: int) -> None:
+        """Give the next payload and the next event a greater number than ``seq``."""
+        with self._backend.write() as connection:
+            for table in (schema.payload, schema.event):
+                ahead = seq - rows.last(connection, table)
+                if ahead > 0:
+                    rows.take(connection, table, ahead)
+
     def before(self, received_ns: int) -> int:
         """The ``seq`` before the first event that was received then or later; the head if there is none."""
         table = schema.event
