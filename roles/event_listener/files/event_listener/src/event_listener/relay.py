@@ -23,11 +23,13 @@ from event_listener.indexer import Indexer
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.lanes import Lane, Wake, lane_for
 from event_listener.places import Keeper, admit
+from event_listener.probe import ingest_answers
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
 from event_listener.store import Store, StoreBrokenError, StoreUnavailableError, left_behind, open_store, sqlite_path
 from event_listener.store.migrations import NewerSchemaError
+from event_listener.watch import Watch, Watcher
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +125,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
         lane_for(sink, store, holder, wake, stop, settings.relay.batch, feed_for(sink, settings, store))
         for sink in sinks
     ]
-    for thread in (*lanes, Keeper((lane.place for lane in lanes), stop)):
+    watcher = Watcher(Watch(store, lambda: ingest_answers(settings)), stop)
+    for thread in (*lanes, Keeper((lane.place for lane in lanes), stop), watcher):
         thread.start()
     indexer = Indexer(settings.state_dir, store, settings.relay.batch)
     try:
@@ -131,8 +134,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     finally:
         stop.set()
         wake.tell()
-        for lane in lanes:
-            lane.join()
+        for thread in (*lanes, watcher):
+            thread.join()
         indexer.close()
     for lane in lanes:
         if lane.broken is not None:

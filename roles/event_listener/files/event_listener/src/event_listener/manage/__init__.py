@@ -18,6 +18,7 @@ from event_listener.manage import (
     resources,
     sources,
     stream,
+    upkeep,
 )
 from event_listener.manage.access import Access, tokens
 from event_listener.manage.connection import Connection
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(login.own(connection)))
     app.register_blueprint(access.guard(sources.blueprint(connection)))
     app.register_blueprint(access.guard(credentials.blueprint(settings, connection)))
+    app.register_blueprint(access.guard(upkeep.blueprint(connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
     app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))
     return app

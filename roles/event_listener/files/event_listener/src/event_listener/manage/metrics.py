@@ -17,6 +17,7 @@ from event_listener.manage.connection import Connection
 from event_listener.metrics import collect_ingest
 from event_listener.settings import Settings
 from event_listener.store import Store, StoreUnavailableError
+from event_listener.upkeep import FINDINGS
 
 PREFIX = "event_listener_"
 
@@ -65,6 +66,7 @@ class LogCollector(Collector):
             yield _gauge("relay_heartbeat_age_seconds", "Since the relay last said that it is alive.", {"": age})
         yield from _sinks(store)
         yield from self._sources(store)
+        yield from _upkeep(store)
 
     def _journal(self, store: Store) -> Iterator[Metric]:
         try:
@@ -87,6 +89,21 @@ class LogCollector(Collector):
         events = {item.source: float(item.events) for item in heard}
         yield _counter("source_events_total", "Events of a source.", events, "source")
         yield _last_proven(store, limit)
+
+
+def _upkeep(store: Store) -> Iterator[Metric]:
+    """When the listener was away, and what the last look at the whole fleet found."""
+    seconds = sum(outage.ended_ns - outage.began_ns for outage in store.upkeep.outages()) / 1e9
+    yield _gauge("outage_seconds", "Seconds of the last 90 days without ingest, all listeners.", {"": seconds})
+    found = store.upkeep.coverage()
+    if found is None:
+        return
+    document, at_ns = found
+    yield _gauge("coverage_timestamp_seconds", "When the playbook coverage last looked.", {"": at_ns / 1e9})
+    yield _gauge("coverage_bmcs", "BMCs that it asked.", {"": document["asked"]})
+    yield _gauge("coverage_free_slots", "Unused slots of BMCs that have a fixed number.", {"": document["free_slots"]})
+    counts = {name: float(len(document["findings"].get(name, ()))) for name in FINDINGS}
+    yield _gauge("coverage_findings", "What it found, see docs/reports.md.", counts, "finding")
 
 
 def _last_proven(store: Store, limit: int) -> Metric:

@@ -17,6 +17,7 @@ from event_listener.policy import PolicyError
 from event_listener.proofs import InvalidProofError
 from event_listener.registry import InvalidSourceError
 from event_listener.store import StoreUnavailableError
+from event_listener.upkeep import InvalidUpkeepError
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(InvalidSourceError)
     @app.errorhandler(BackfillError)
     @app.errorhandler(InvalidProofError)
+    @app.errorhandler(InvalidUpkeepError)
     def _request(error: ValueError) -> Response:
         return problem(400, str(error))
 

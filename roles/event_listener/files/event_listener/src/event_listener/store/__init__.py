@@ -24,6 +24,7 @@ from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
 from event_listener.store.sources import Activity, Sources
 from event_listener.store.states import ResourceState, StateQuery, States
+from event_listener.store.upkeep import Care, Outage, Upkeep
 from event_listener.store.users import Users
 
 __all__ = [
@@ -32,12 +33,14 @@ __all__ = [
     "Activity",
     "Actor",
     "Arrival",
+    "Care",
     "Cursors",
     "EventLog",
     "FencedError",
     "Held",
     "LaneStatus",
     "Lease",
+    "Outage",
     "Page",
     "Proofs",
     "Quarantine",
@@ -54,6 +57,7 @@ __all__ = [
     "StoreUnavailableError",
     "Tree",
     "Unit",
+    "Upkeep",
     "Users",
     "Written",
     "left_behind",
@@ -78,6 +82,7 @@ class Store:
         self.queries = Queries(backend)
         self.sources = Sources(backend)
         self.proofs = Proofs(backend)
+        self.upkeep = Upkeep(backend, place)
         self.quarantine = Quarantine(backend)
         self.states = States(backend)
         self.tree = Tree(backend)

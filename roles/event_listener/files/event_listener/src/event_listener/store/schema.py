@@ -178,6 +178,30 @@ proof = Table(
     Index("proof_source", "source", "received_ns"),
 )
 
+outage = Table(
+    "outage",
+    metadata,
+    Column("seq", Seq, primary_key=True),
+    _text("place"),
+    _number("began_ns"),
+    _number("ended_ns"),
+    sqlite_autoincrement=True,
+)
+
+presence = Table("presence", metadata, Column("place", Text, primary_key=True), _number("alive_ns"))
+
+upkeep = Table(
+    "upkeep",
+    metadata,
+    Column("source", Text, primary_key=True),
+    _number("complete_ns"),
+    _number("repaired_ns"),
+    _number("checked_ns"),
+    _text("verdict"),
+)
+
+coverage = Table("coverage", metadata, Column("name", Text, primary_key=True), _number("at_ns"), _text("body"))
+
 activity = Table(
     "activity",
     metadata,

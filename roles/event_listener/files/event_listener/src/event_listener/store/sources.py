@@ -41,6 +41,13 @@ class Sources:
         with self._backend.read() as connection:
             return list(_all(connection).values())
 
+    def registered(self) -> dict[str, int]:
+        """When each source was registered, ns; without the retired ones."""
+        table = schema.source.c
+        with self._backend.read() as connection:
+            found = connection.execute(select(table.name, table.created_ns).where(table.state != "retired"))
+            return {row.name: row.created_ns for row in found}
+
     def get(self, name: str) -> Source | None:
         """One registered source."""
         with self._backend.read() as connection:
