@@ -134,6 +134,25 @@ def test_events_are_found(play, running):
     assert found["errors"]["head"] >= found["errors"]["events"][0]["seq"]
 
 
+def test_upkeep_is_told_and_read(play):
+    """listener_upkeep: nothing in check mode, then what was told, and it stays when something else is told."""
+    told = {"name": "u1", "verdict": "changed", "repaired": True}
+    done = {"name": "u1", "complete": "2026-01-01T00:00:00Z"}
+    found = play([
+        source(name="u1"),
+        {"redfleet.events.listener_upkeep": {"sources": [told]}, "check_mode": True, "register": "would"},
+        {"redfleet.events.listener_upkeep": {"sources": [told]}, "register": "did"},
+        {"redfleet.events.listener_upkeep": {"sources": [done]}},
+        {"redfleet.events.listener_upkeep": {}, "register": "read"},
+    ])  # fmt: skip
+    assert found["would"]["known"]["u1"]["verdict"] == ""
+    assert found["did"]["known"]["u1"]["repaired"]
+    read = found["read"]["known"]["u1"]
+    assert (read["verdict"], read["complete"]) == ("changed", "2026-01-01T00:00:00.000000Z")
+    assert read["repaired"] == found["did"]["known"]["u1"]["repaired"]
+    assert found["read"]["outages"] == []
+
+
 def test_an_announced_event_is_waited_for(play, running):
     """listener_proof: announced, arrived by its marker or by its message, or missing; nothing in check mode."""
     announce = {"redfleet.events.listener_proof": {"sources": ["p1", "p2", "p3"]}}
