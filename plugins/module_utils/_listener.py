@@ -49,7 +49,18 @@ class Listener:
         """Add. Raises ListenerError."""
         return self._request("POST", path, json.dumps(document))
 
+    def put(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Store. Raises ListenerError."""
+        return self._request("PUT", path, json.dumps(document))
+
+    def delete(self, path: str) -> None:
+        """Remove. Raises ListenerError."""
+        self._send("DELETE", path)
+
     def _request(self, method: str, path: str, data: str | None = None) -> dict[str, Any]:
+        return self._document(self._send(method, path, data))
+
+    def _send(self, method: str, path: str, data: str | None = None) -> bytes:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._params["token"]:
             headers["Authorization"] = f"Bearer {self._params['token']}"
@@ -67,7 +78,7 @@ class Listener:
                 follow_redirects="none",
                 use_netrc=False,
             ) as answer:
-                body = answer.read()
+                return bytes(answer.read())
         except HTTPError as error:
             raise ListenerError(f"The listener at {self._url} answers {error.code}: {_detail(error)}") from error
         except (URLError, HTTPException, OSError, ValueError) as error:
@@ -76,7 +87,6 @@ class Listener:
                 f"The listener at {self._url} can't be asked ({reason}); "
                 "look whether it runs, and run the task where its management address can be reached"
             ) from error
-        return self._document(body)
 
     def _document(self, body: bytes) -> dict[str, Any]:
         try:

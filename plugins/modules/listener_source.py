@@ -53,6 +53,9 @@ options:
       manufacturer:
         description: Manufacturer.
         type: str
+      service:
+        description: What its ServiceRoot says of itself, vendor, product and Redfish version.
+        type: str
       labels:
         description: Names and values of your own. They replace those that were registered.
         type: dict
@@ -157,6 +160,7 @@ SOURCE = {
     "model": {"type": "str"},
     "firmware": {"type": "str"},
     "manufacturer": {"type": "str"},
+    "service": {"type": "str"},
     "labels": {"type": "dict"},
     "domain": {"type": "str"},
     "account": {"type": "str"},

@@ -219,6 +219,9 @@ def source(host, variables, result):
             entry[field] = str(service[field])
     if (result or {}).get("credential") and not result.get("failed"):
         entry["credential"] = result["credential"]
+    told = [str(service[name]) for name in ("vendor", "product", "redfish_version") if service.get(name)]
+    if told:
+        entry["service"] = " ".join(told)
     entry.update(variables.get("event_source") or {})
     return entry
 
@@ -276,3 +279,15 @@ def backfilled(results, outcome):
             detail += f"; not read: {', '.join(unread)}" if unread else ""
         rows.append({"host": host, "verdict": name, "detail": detail})
     return report(rows)
+
+
+def readings(results):
+    """Return the message registries of the BMCs that could be read: results is {host: message_registries_info result}.
+
+    A BMC without registries of its own is read, too: it needn't be asked again.
+    """
+    return [
+        {"source": host, "registries": result["registries"]}
+        for host, result in results.items()
+        if result and not result.get("failed") and not result.get("unreachable")
+    ]

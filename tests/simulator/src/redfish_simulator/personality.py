@@ -85,6 +85,10 @@ class ServiceTraits:
     interval: tuple[int, int, int] = (30, 1, 600)
     """DeliveryRetryIntervalSeconds: default, lowest, highest."""
     registries: tuple[str, ...] = ("Base", "ResourceEvent", "TaskEvent", "HeartbeatEvent")
+    attribute_registries: tuple[str, ...] = ()
+    """Registries of BIOS attributes, which stand in the same collection and have no messages."""
+    registry_uri: Literal["text", "extref"] = "text"
+    """How a MessageRegistryFile says where its registry is: by the schema, or as iLO does, {"extref": "..."}."""
     alert_enable: str | None = None
     """Initial value of Dell's attribute IPMILan.1.AlertEnable; None where there is no such attribute."""
     certificates: Literal["none", "subscription", "hpe", "ami"] = "none"

@@ -162,6 +162,7 @@ def test_source_takes_what_is_known_and_nothing_else():
         "address": "192.0.2.1",
         "uuid": "u",
         "model": "other",
+        "service": "v",
     }
     assert _fleet.source("b1", {"ansible_host": "bmc1.example"}, None) == {"name": "b1"}
 

@@ -37,6 +37,9 @@ ILO5 = Personality(
         attempts=(3, 0, 10),
         event_service={"EventTypesForSubscription": list(_EVENT_TYPES), "RegistryPrefixes": ["iLOEvents"]},
         registries=("Base", "iLOEvents", "ResourceEvent"),
+        # HewlettPackard/python-ilorest-library: get_registries() follows Location[0].Uri.extref
+        attribute_registries=("BiosAttributeRegistryU30.v1_2_68",),
+        registry_uri="extref",
         certificates="hpe",
     ),
     create=CreateTraits(

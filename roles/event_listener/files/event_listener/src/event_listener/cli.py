@@ -22,6 +22,7 @@ COMMANDS = {
     "manage": "event_listener.commands.serve:manage",
     "migrate-log": "event_listener.commands.migrate_log:migrate_log",
     "quarantine": "event_listener.commands.quarantine:quarantine",
+    "registries": "event_listener.commands.registries:registries",
     "relay": "event_listener.commands.serve:relay",
     "route": "event_listener.commands.route:route",
     "run": "event_listener.commands.run:run",

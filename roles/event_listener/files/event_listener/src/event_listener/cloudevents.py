@@ -20,6 +20,7 @@ _OPTIONAL = {
     "messageid": "message_id",
     "message": "message",
     "severity": "severity",
+    "resolution": "resolution",
     "eventid": "event_id",
     "context": "context",
     "account": "account",
@@ -30,6 +31,7 @@ _OPTIONAL = {
     "stateof": "state_of",
     "oldstate": "old_state",
     "newstate": "new_state",
+    "repeatof": "repeat_of",
 }
 
 
@@ -52,6 +54,8 @@ def encode(event: Event) -> dict[str, Any]:
         "payloadid": str(event.payload_id),
         "data": {"record": event.record, "message_args": list(event.message_args)},
     }
+    if event.filled:
+        envelope["filled"] = ",".join(event.filled)
     for name, field in _OPTIONAL.items():
         if (value := getattr(event, field)) is not None:
             envelope[name] = value
@@ -83,5 +87,6 @@ def decode(envelope: dict[str, Any]) -> Event:
         payload_id=int(envelope["payloadid"]),
         record=envelope["data"]["record"],
         message_args=tuple(envelope["data"]["message_args"]),
+        filled=tuple(envelope["filled"].split(",")) if "filled" in envelope else (),
         **optional,
     )

@@ -63,6 +63,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     ``state_of`` (health, power or state) of its resource is ``new_state`` now; ``old_state`` is what the event log knew
     before. ``observed`` is all that the event says of the resource; it is known until the event is stored.
+    ``filled`` names the fields that a message registry told, since the record didn't.
     """
 
     category: Category = Category.RESOURCE_STATE
@@ -76,6 +77,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str | None = None
     message_args: tuple[str, ...] = ()
     severity: str | None = None
+    resolution: str | None = None
+    filled: tuple[str, ...] = ()
     event_id: str | None = None
     context: str | None = None
     time: str | None = None
@@ -91,6 +94,7 @@ class Event(Record, frozen=True, kw_only=True):
     """A record with its identity: who sent it, when it was received (ns since 1970, UTC), its place in the log.
 
     ``domain`` and ``account`` are those that its source had when it was indexed: who may see it (policy.py).
+    ``repeat_of`` is the id of the event that it says once more, as BMCs do that miss an answer.
     """
 
     seq: int
@@ -101,6 +105,7 @@ class Event(Record, frozen=True, kw_only=True):
     payload_id: int
     domain: str = "/"
     account: str | None = None
+    repeat_of: str | None = None
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +164,8 @@ def as_json(event: Event) -> dict[str, Any]:
         "message_id": event.message_id,
         "message_args": list(event.message_args),
         "severity": event.severity,
+        "resolution": event.resolution,
+        "filled": list(event.filled),
         "event_id": event.event_id,
         "context": event.context,
         "time": event.time,
@@ -168,6 +175,7 @@ def as_json(event: Event) -> dict[str, Any]:
         "old_state": event.old_state,
         "new_state": event.new_state,
         "payload_id": event.payload_id,
+        "repeat_of": event.repeat_of,
         "record": event.record,
     }
     return shown
@@ -185,5 +193,6 @@ def from_json(shown: dict[str, Any]) -> Event:
             "state": State(shown["state"]),
             "origin": Origin(shown["origin"]),
             "message_args": tuple(shown["message_args"]),
+            "filled": tuple(shown.get("filled", ())),
         }
     )

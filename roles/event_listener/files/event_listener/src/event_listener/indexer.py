@@ -6,6 +6,7 @@ The cursor is committed with the rows, so a crash anywhere in between repeats at
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
@@ -19,6 +20,7 @@ from event_listener.journal import STATUS_OK, Entry, JournalReader
 from event_listener.normalise.redfish import normalise
 from event_listener.proofs import Proof, settle
 from event_listener.registry import Directory, Source
+from event_listener.registry_catalogue import Catalogue
 from event_listener.registry_snapshot import SourceEntry, write_snapshot
 from event_listener.store import Arrival, Settled, Store
 
@@ -44,20 +46,22 @@ class Indexer:
         self._store = store
         self._batch = batch
         self._directory = Directory()
-        self._registry_version = -1
         self._proofs: dict[str, list[Proof]] = {}
         self._proofs_version = -1
+        self._catalogue = Catalogue()
+        self._versions = (-1, -1)
         self._deleted = 0
 
     def _refresh(self) -> None:
-        """Take a changed registry, and give ingest its snapshot of it."""
-        version = self._store.sources.version()
-        if version == self._registry_version:
-            return
-        sources = self._store.sources.list()
-        self._directory = Directory(sources)
-        write_snapshot(self._state_dir, map(_entry_of, sources))
-        self._registry_version = version
+        """Take what changed of the sources, and give ingest its snapshot of them; the same with message registries."""
+        versions = self._store.versions()
+        if versions[0] != self._versions[0]:
+            sources = self._store.sources.list()
+            self._directory = Directory(sources)
+            write_snapshot(self._state_dir, map(_entry_of, sources))
+        if versions[1] != self._versions[1]:
+            self._catalogue = self._store.message_registries.catalogue()
+        self._versions = versions
 
     def _refresh_proofs(self) -> None:
         """Take new announcements of test events. Read the journal first: none of what it had then is older."""
@@ -138,7 +142,8 @@ class Indexer:
 
     def _arrival(self, journal_id: str, seq: int, entry: Entry) -> Arrival:
         identity = self._directory.identify(entry.source, entry.peer)
-        found = normalise(entry.body) if entry.status == STATUS_OK else None
+        meaning = functools.partial(self._catalogue.find, identity.make)
+        found = normalise(entry.body, meaning) if entry.status == STATUS_OK else None
         return Arrival(
             journal_id=journal_id,
             journal_seq=seq,

@@ -31,7 +31,10 @@ class InvalidSourceError(ValueError):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What is registered about a BMC. None means: not known."""
+    """What is registered about a BMC. None means: not known.
+
+    ``service`` is what its ServiceRoot says of itself: vendor, product and Redfish version.
+    """
 
     name: str
     address: str | None = None
@@ -40,6 +43,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     firmware: str | None = None
     manufacturer: str | None = None
+    service: str | None = None
     labels: dict[str, str] = {}
     domain: str | None = None
     account: str | None = None
@@ -49,6 +53,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     credential: str | None = None
     """Name of the credential (never the secret) that the BMC was given for its deliveries, and when."""
     credential_given_ns: int | None = None
+
+    @property
+    def make(self) -> str:
+        """What BMCs with the same message registries have in common; "" where nothing of it is known."""
+        return " | ".join(filter(None, (self.manufacturer, self.model, self.firmware, self.service)))
 
 
 class PathSecretChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +78,7 @@ class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     model: str | msgspec.UnsetType | None = msgspec.UNSET
     firmware: str | msgspec.UnsetType | None = msgspec.UNSET
     manufacturer: str | msgspec.UnsetType | None = msgspec.UNSET
+    service: str | msgspec.UnsetType | None = msgspec.UNSET
     labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     domain: str | msgspec.UnsetType | None = msgspec.UNSET
     account: str | msgspec.UnsetType | None = msgspec.UNSET
@@ -208,11 +218,12 @@ def _path_secret(source: Source, wanted: PathSecretChange) -> PathSecret:
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Whose POST it is, the address its text log is named by, and to whom its events belong."""
+    """Whose POST it is, the address its text log is named by, to whom its events belong, what kind of BMC it is."""
 
     source: str
     address: str
     owner: Owner = Owner()
+    make: str = ""
 
 
 class Directory:
@@ -229,10 +240,14 @@ class Directory:
         """The source of a POST: ``source_id`` is what its path said, ``peer`` the address it came from."""
         if source_id is not None:
             known = self._by_name.get(source_id)
-            return Identity(source_id, (known.address if known else None) or peer, owner_of(known))
+            return Identity(source_id, (known.address if known else None) or peer, owner_of(known), _make(known))
         here = self._by_address.get(peer, [])
         only = here[0] if len(here) == 1 else None
-        return Identity(only.name if only else peer, peer, owner_of(only))
+        return Identity(only.name if only else peer, peer, owner_of(only), _make(only))
+
+
+def _make(source: Source | None) -> str:
+    return source.make if source is not None else ""
 
 
 def owner_of(source: Source | None) -> Owner:

@@ -16,6 +16,7 @@ from msgspec import Meta, field
 from event_listener.settings_base import Secret, Section
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_files import FileSink
+from event_listener.settings_sources import SourcesSettings
 
 # The id in /events/<id>: also part of file names, so never "." or "..".
 SOURCE_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$"
@@ -280,6 +281,9 @@ class Settings(Section, frozen=True):
         default_factory=EventLogSettings
     )
     sinks: Annotated[Sinks, Meta(description="Where events go beside the event log.")] = field(default_factory=Sinks)
+    sources: Annotated[
+        SourcesSettings, Meta(description="What the listener finds out about BMCs and adds to their events.")
+    ] = field(default_factory=SourcesSettings)
     publish: Annotated[Publish, Meta(description="Categories that are published at all.")] = field(
         default_factory=Publish
     )

@@ -12,6 +12,7 @@ from event_listener.manage import (
     events,
     health,
     login,
+    message_registries,
     metrics,
     problems,
     proofs,
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(sources.blueprint(connection)))
     app.register_blueprint(access.guard(credentials.blueprint(settings, connection)))
     app.register_blueprint(access.guard(upkeep.blueprint(connection)))
+    app.register_blueprint(access.guard(message_registries.blueprint(settings, connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
     app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))
     return app

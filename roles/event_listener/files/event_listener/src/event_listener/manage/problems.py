@@ -12,11 +12,12 @@ from werkzeug.exceptions import HTTPException
 
 from event_listener.backfill import BackfillError
 from event_listener.journal import JournalUnavailableError
+from event_listener.message_registry import InvalidRegistryError
 from event_listener.parameters import ParameterError
 from event_listener.policy import PolicyError
 from event_listener.proofs import InvalidProofError
 from event_listener.registry import InvalidSourceError
-from event_listener.store import StoreUnavailableError
+from event_listener.store import RegistriesFullError, StoreUnavailableError
 from event_listener.upkeep import InvalidUpkeepError
 
 logger = logging.getLogger(__name__)
@@ -45,11 +46,16 @@ def install(app: Flask) -> None:
     @app.errorhandler(ParameterError)
     @app.errorhandler(PolicyError)
     @app.errorhandler(InvalidSourceError)
+    @app.errorhandler(InvalidRegistryError)
     @app.errorhandler(BackfillError)
     @app.errorhandler(InvalidProofError)
     @app.errorhandler(InvalidUpkeepError)
     def _request(error: ValueError) -> Response:
         return problem(400, str(error))
+
+    @app.errorhandler(RegistriesFullError)
+    def _full(error: Exception) -> Response:
+        return problem(507, str(error))
 
     @app.errorhandler(StoreUnavailableError)
     @app.errorhandler(JournalUnavailableError)

@@ -17,11 +17,13 @@ Precedence of the category, first match wins:
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from event_listener.event import Category, Level, Origin, Record, State
+from event_listener.message_registry import Message
 from event_listener.normalise import resources, states
 from event_listener.normalise.decode import NotJSONError, document, storable, strict
 
@@ -37,6 +39,9 @@ _LEVELS = {
     "error": Level.ERROR,
     "fatal": Level.ERROR,
 }
+Meaning = Callable[[str], Message | None]  # of a MessageId
+_EXPLAINED = ("message", "severity", "resolution")
+_NOTHING = Message()
 _RUNNING = frozenset({"TaskStarted", "TaskProgressChanged", "TaskPaused", "TaskResumed"})
 
 
@@ -47,39 +52,39 @@ class Normalised(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def normalise(body: bytes) -> Normalised:
-    """The records of a raw body."""
+def normalise(body: bytes, meaning: Meaning | None = None) -> Normalised:
+    """The records of a raw body; ``meaning`` tells what a record that carries only its MessageId leaves out."""
     try:
-        return records(document(body))
+        return records(document(body), meaning)
     except NotJSONError as error:
         return Normalised(problem=str(error))
 
 
-def records(payload: Any) -> Normalised:
+def records(payload: Any, meaning: Meaning | None = None) -> Normalised:
     """The records of a decoded body."""
     try:
         if isinstance(payload, dict):
-            return _envelope(payload)
+            return _envelope(payload, meaning)
         if isinstance(payload, list) and payload:
-            return Normalised(tuple(_record(item, {}) for item in payload))
+            return Normalised(tuple(_record(item, {}, meaning) for item in payload))
         if isinstance(payload, (list, str)):
             # Nothing to tell, but the DMTF listener logs them, and so does the text log.
-            return Normalised((_record(payload, {}),))
+            return Normalised((_record(payload, {}, meaning),))
     except RecursionError:
         return Normalised(problem="the JSON is nested too deeply")
     return Normalised(problem=f"a JSON {_json_type(payload)} where a Redfish Event or MetricReport is expected")
 
 
-def _envelope(payload: dict[str, Any]) -> Normalised:
+def _envelope(payload: dict[str, Any], meaning: Meaning | None) -> Normalised:
     if _is_metric_report(payload):
         return Normalised((_metric_report(payload),))
     for name in _ARRAYS:
         if name in payload:
             members = payload[name] if isinstance(payload[name], list) else [payload[name]]
             if members:
-                return Normalised(tuple(_record(item, payload) for item in members))
+                return Normalised(tuple(_record(item, payload, meaning) for item in members))
             break
-    return Normalised((_record(payload, payload),))
+    return Normalised((_record(payload, payload, meaning),))
 
 
 def _is_metric_report(payload: dict[str, Any]) -> bool:
@@ -105,18 +110,20 @@ def _metric_report(payload: dict[str, Any]) -> Record:
     )
 
 
-def _record(member: Any, envelope: dict[str, Any]) -> Record:
+def _record(member: Any, envelope: dict[str, Any], meaning: Meaning | None) -> Record:
     if not isinstance(member, dict):
         return Record(type="Event.NotAnObject", message=_text(member), record=strict(member))
     message_id = _text(member.get("MessageId"), SHORT)
     registry, key = _message_key(message_id)
-    severity = _text(member.get("MessageSeverity"), SHORT) or _text(member.get("Severity"), SHORT)
     arguments = _arguments(member.get("MessageArgs"))
+    told = _told(member)
+    added = _added(told, message_id, arguments, meaning)
+    message, severity, resolution = ({**told, **added}[name] for name in _EXPLAINED)
     origin = _origin_of_condition(member)
     path = resources.uri(origin) or resources.uri(states.resource_named(registry, key, arguments))
     event_type = _text(member.get("EventType"))
     observed = states.observations(registry, key, arguments, severity, event_type, origin) if path else ()
-    event_id, message = _text(member.get("EventId"), SHORT), _text(member.get("Message"))
+    event_id = _text(member.get("EventId"), SHORT)
     category = _category(registry, severity, event_type)
     is_job = category is Category.ASYNC_JOB
     context = envelope.get("Context")
@@ -125,13 +132,15 @@ def _record(member: Any, envelope: dict[str, Any]) -> Record:
         type=_type(registry, key, member),
         level=_LEVELS.get((severity or "").lower(), Level.INFO),
         state=State.STARTED if is_job and key in _RUNNING else State.COMPLETED,
-        origin=Origin.TEST if key == "TestMessage" else _origin(event_id, message, arguments),
+        origin=Origin.TEST if key == "TestMessage" else _origin(event_id, told["message"], arguments),
         resource_type=_optional(resources.type_of(path, origin) if path else None),
         resource_id=storable(path, LONG) if path else None,
         message=message,
         message_id=message_id,
         message_args=arguments,
         severity=severity,
+        resolution=resolution,
+        filled=tuple(added),
         event_id=event_id,
         context=_text(context if context is not None else member.get("Context")),
         time=_text(member.get("EventTimestamp"), SHORT),
@@ -141,6 +150,32 @@ def _record(member: Any, envelope: dict[str, Any]) -> Record:
         observed=observed,
         record=strict(member),
     )
+
+
+def _told(member: dict[str, Any]) -> dict[str, str | None]:
+    """What the record itself says of its meaning."""
+    severity = _text(member.get("MessageSeverity"), SHORT) or _text(member.get("Severity"), SHORT)
+    return {
+        "message": _text(member.get("Message")),
+        "severity": severity,
+        "resolution": _text(member.get("Resolution")),
+    }
+
+
+def _added(
+    told: dict[str, str | None], message_id: str | None, arguments: tuple[str, ...], meaning: Meaning | None
+) -> dict[str, str]:
+    """What a registry adds: only what the record leaves out, or leaves empty."""
+    missing = [name for name in _EXPLAINED if not told[name]]
+    if not missing or message_id is None or meaning is None:
+        return {}
+    known = meaning(message_id) or _NOTHING
+    texts = {
+        "message": storable(known.filled(arguments), LONG),
+        "severity": known.severity,
+        "resolution": known.resolution,
+    }
+    return {name: texts[name] for name in missing if texts[name]}
 
 
 def _message_key(message_id: str | None) -> tuple[str, str]:

@@ -7,27 +7,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import select
+
 from event_listener.journal import JournalBrokenError, JournalReader, JournalUnavailableError
 from event_listener.secrets import SecretError, read_secret
 from event_listener.settings import EventLogSettings
-from event_listener.store import migrations
+from event_listener.store import migrations, schema
 from event_listener.store.accounts import Tree
 from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Written
+from event_listener.store.message_registries import IMPORTED, Listed, MessageRegistries, RegistriesFullError, Stored
+from event_listener.store.message_registries import VERSION as MESSAGE_REGISTRIES
 from event_listener.store.move import marker
 from event_listener.store.own import own_arrival
 from event_listener.store.postgresql import PostgreSQLBackend
 from event_listener.store.proofs import Proofs, Settled
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
+from event_listener.store.sources import VERSION as SOURCES
 from event_listener.store.sources import Activity, Sources
 from event_listener.store.states import ResourceState, StateQuery, States
 from event_listener.store.upkeep import Care, Outage, Upkeep
 from event_listener.store.users import Users
 
 __all__ = [
+    "IMPORTED",
     "MAX_LIMIT",
     "PAUSED_HOLDER",
     "Activity",
@@ -40,12 +46,15 @@ __all__ = [
     "Held",
     "LaneStatus",
     "Lease",
+    "Listed",
+    "MessageRegistries",
     "Outage",
     "Page",
     "Proofs",
     "Quarantine",
     "Queries",
     "Query",
+    "RegistriesFullError",
     "Rejected",
     "ResourceState",
     "Settled",
@@ -55,6 +64,7 @@ __all__ = [
     "Store",
     "StoreBrokenError",
     "StoreUnavailableError",
+    "Stored",
     "Tree",
     "Unit",
     "Upkeep",
@@ -83,6 +93,7 @@ class Store:
         self.sources = Sources(backend)
         self.proofs = Proofs(backend)
         self.upkeep = Upkeep(backend, place)
+        self.message_registries = MessageRegistries(backend)
         self.quarantine = Quarantine(backend)
         self.states = States(backend)
         self.tree = Tree(backend)
@@ -92,6 +103,14 @@ class Store:
         if not current:
             with backend.lock_migrations(), backend.write() as connection:
                 migrations.upgrade(connection)
+
+    def versions(self) -> tuple[int, int]:
+        """What rises with every change of the sources, and of the message registries; in one question."""
+        counter = schema.counter.c
+        statement = select(counter.name, counter.value).where(counter.name.in_((SOURCES, MESSAGE_REGISTRIES)))
+        with self._backend.read() as connection:
+            found = {row.name: int(row.value) for row in connection.execute(statement)}
+        return found.get(SOURCES, 0), found.get(MESSAGE_REGISTRIES, 0)
 
     def __enter__(self) -> Self:
         return self

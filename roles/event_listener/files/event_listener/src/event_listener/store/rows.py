@@ -17,6 +17,7 @@ PLAIN = (
     "message",
     "message_id",
     "severity",
+    "resolution",
     "event_id",
     "context",
     "time",
@@ -46,6 +47,8 @@ def event_of(row: Row[Any]) -> Event:
         origin=Origin(fields["origin"]),
         message_args=tuple(json.loads(fields["message_args"])),
         record=json.loads(fields["record"]),
+        filled=tuple(fields["filled"].split(",")) if fields["filled"] else (),
+        repeat_of=fields["repeat_of"],
         **{name: fields[name] for name in PLAIN},
     )
 
@@ -59,6 +62,7 @@ def record_columns(record: Record) -> dict[str, Any]:
         "state": record.state.value,
         "origin": record.origin.value,
         "message_args": json.dumps(record.message_args),
+        "filled": ",".join(record.filled) or None,
         "record": json.dumps(record.record, allow_nan=False),
         **{name: getattr(record, name) for name in PLAIN},
     }

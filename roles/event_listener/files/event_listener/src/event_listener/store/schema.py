@@ -61,6 +61,9 @@ event = Table(
     _text("message_id", nullable=True),
     _text("message_args"),  # a JSON array of strings
     _text("severity", nullable=True),
+    _text("resolution", nullable=True),
+    _text("filled", nullable=True),  # fields that a message registry told, joined by commas
+    _text("repeat_of", nullable=True),
     _text("event_id", nullable=True),
     _text("context", nullable=True),
     _text("time", nullable=True),
@@ -150,6 +153,7 @@ source = Table(
     _text("model", nullable=True),
     _text("firmware", nullable=True),
     _text("manufacturer", nullable=True),
+    _text("service", nullable=True),
     _text("labels"),  # a JSON object of strings
     _text("domain", nullable=True),
     _text("state"),
@@ -275,4 +279,28 @@ credential_use = Table(
     Column("source", Text, primary_key=True),
     Column("credential", Text, primary_key=True),
     _number("last_used_ns"),
+)
+
+message_registry = Table(
+    "message_registry",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _text("registry"),
+    _text("version"),
+    _text("language"),
+    _text("owner"),
+    _text("origin"),  # the source it was read from, or "import"
+    _number("messages"),
+    _number("size"),  # bytes of the condensed JSON, before compression
+    _number("created_ns"),
+    Column("body", LargeBinary, nullable=False),
+    Index("message_registry_name", "registry", "version"),
+)
+
+make = Table(
+    "make",
+    metadata,
+    Column("name", Text, primary_key=True),  # manufacturer, model, firmware, service
+    _text("registries"),  # a JSON array of digests: its own ones
+    _number("read_ns"),
 )

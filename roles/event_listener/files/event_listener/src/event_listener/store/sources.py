@@ -39,7 +39,7 @@ class Sources:
     def list(self) -> list[Source]:
         """All registered sources by name."""
         with self._backend.read() as connection:
-            return list(_all(connection).values())
+            return list(all_sources(connection).values())
 
     def registered(self) -> dict[str, int]:
         """When each source was registered, ns; without the retired ones."""
@@ -58,10 +58,10 @@ class Sources:
         """Make the given fields hold; all or nothing. With ``check`` only say what would change."""
         if check:
             with self._backend.read() as connection:
-                return plan(_all(connection), changes, time.time_ns())
+                return plan(all_sources(connection), changes, time.time_ns())
         with self._backend.write() as connection:
             now = time.time_ns()
-            result = plan(_all(connection), changes, now)
+            result = plan(all_sources(connection), changes, now)
             kept = {row.name: row.created_ns for row in connection.execute(_created())}
             columns = [
                 {**_columns(item), "created_ns": kept.get(item.name, now), "updated_ns": now} for item in result.write
@@ -117,7 +117,8 @@ def _created() -> Any:
     return select(schema.source.c.name, schema.source.c.created_ns)
 
 
-def _all(connection: Connection) -> dict[str, Source]:
+def all_sources(connection: Connection) -> dict[str, Source]:
+    """All registered sources by name."""
     found = connection.execute(select(schema.source).order_by(schema.source.c.name))
     return {row.name: _source_of(row) for row in found}
 
