@@ -26,7 +26,7 @@ import trustme
 import yaml
 from event_listener import config_file, probe
 
-from tests.integration.listener_process import children, free_port
+from tests.integration.listener_process import children, free_port, is_writer
 
 STACKS = ("durable", "off", "bare")
 MODES = {
@@ -62,7 +62,7 @@ wrk.headers["Authorization"] = "Basic {credentials}"
 class Server:
     """One stack in one mode, started and warm."""
 
-    def __init__(self, stack: str, mode: str, directory: Path, certificates: dict[str, str]) -> None:
+    def __init__(self, stack: str, mode: str, directory: Path, certificates: dict[str, str], slow: float = 0) -> None:
         self.stack, self.mode, self.tls = stack, mode, MODES[mode]["tls"]
         self.directory = directory / f"{stack}-{'tls' if self.tls else 'plain'}-{MODES[mode]['connections']}"
         self.directory.mkdir(parents=True)
@@ -79,7 +79,8 @@ class Server:
         self.script.write_text(SCRIPT.format(body=json.dumps(EVENT), credentials=credentials, close=close))
         program = Path(__file__).with_name("ingest_stacks.py")
         with (self.directory / "log").open("w") as log:
-            self.process = subprocess.Popen([sys.executable, str(program), stack, str(config)], stdout=log, stderr=log)
+            command = [sys.executable, str(program), stack, str(config), str(slow)]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         loaded = config_file.load(config)
         deadline = time.monotonic() + 20
         while not probe.ingest_answers(loaded):
@@ -89,7 +90,7 @@ class Server:
 
     def measure(self, seconds: int) -> float | None:
         """Return acknowledged events per second; None when one worker did most of it."""
-        workers = children(self.process.pid)
+        workers = [pid for pid in children(self.process.pid) if not is_writer(pid)]
         before = [cpu_ticks(pid) for pid in workers]
         scheme = "https" if self.tls else "http"
         command = ["wrk", "-t1", f"-c{MODES[self.mode]['connections']}", f"-d{seconds}s", "-s", str(self.script)]

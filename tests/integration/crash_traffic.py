@@ -20,7 +20,7 @@ from tests.services.postgresql import PostgreSQL
 
 SOURCES = 6
 EVENTS = 4  # in each POST
-VICTIMS = ("worker", "ingest", "relay", "manage")
+VICTIMS = ("worker", "writer", "ingest", "relay", "manage")
 _UNIT = re.compile(r"Time:[^\n]* Count:(\d+)\nHost IP:([^\n]+)\nEvent Details:([^\n]+)\n")
 
 

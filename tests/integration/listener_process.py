@@ -17,6 +17,7 @@ from pathlib import Path
 
 import requests
 import yaml
+from event_listener import journal_writer
 from event_listener.journal import JournalReader
 from event_listener.metrics import collect_ingest
 from event_listener.process import die_with_parent
@@ -87,11 +88,18 @@ class RunningListener:
                 "json_lines": {"directory": str(self.log_dir)},
             },
         }
+        if "nginx" in settings:
+            self.directory.chmod(0o755)
+            base["nginx"] = {"enabled": True, "bind": base["ingest"]["bind"]}
+            base["ingest"] |= {
+                "bind": [f"unix:{self.directory}/ingest.sock"], "plain_http": True, "trusted_proxies": ["unix"],
+            }  # fmt: skip
         self.settings = merged(base, settings)
         self.state_dir = Path(self.settings["state_dir"])
         self.log_dir = Path(self.settings["sinks"]["text_log"]["directory"])
         self.config_path.write_text(yaml.safe_dump(self.settings))
-        scheme = "http" if self.settings["ingest"].get("plain_http") else "https"
+        plain = self.settings["ingest"].get("plain_http") and "nginx" not in settings
+        scheme = "http" if plain else "https"
         self.address = (host, port)
         self.url = f"{scheme}://{url_host(host)}:{port}"
         self.manage_url = f"http://127.0.0.1:{manage_port}"
@@ -149,12 +157,17 @@ class RunningListener:
         self.stop()
 
     def pids(self, name: str) -> list[int]:
-        """Return the processes of a part: supervisor, ingest (its master), worker (of ingest), manage or relay."""
+        """Return the processes of a part: supervisor, ingest (the master), worker, writer, manage, nginx or relay."""
         assert self.process is not None
         if name == "supervisor":
             return [self.process.pid]
-        if name == "worker":
-            return [pid for master in self.pids("ingest") for pid in children(master)]
+        if name in ("worker", "writer"):
+            return [
+                pid
+                for master in self.pids("ingest")
+                for pid in children(master)
+                if is_writer(pid) == (name == "writer")
+            ]
         return [pid for pid in children(self.process.pid) if f"\0{name}\0" in command_line(pid)]
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
@@ -212,6 +225,14 @@ def children(pid: int) -> list[int]:
         return sorted(int(child) for task in tasks for child in (task / "children").read_text().split())
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def is_writer(pid: int) -> bool:
+    """Whether a process of ingest is the one that writes the journal."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == journal_writer.NAME
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def command_line(pid: int) -> str:

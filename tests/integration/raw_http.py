@@ -22,8 +22,9 @@ class Answer:
 class RawConnection:
     """One connection to a listener; a context manager."""
 
-    def __init__(self, address: tuple[str, int], ca: Path | None, timeout: float = 10) -> None:
-        self.socket: socket.socket = socket.create_connection(address, timeout=timeout)
+    def __init__(self, address: tuple[str, int], ca: Path | None, timeout: float = 10, source: str = "") -> None:
+        here = (source, 0) if source else None
+        self.socket: socket.socket = socket.create_connection(address, timeout=timeout, source_address=here)
         if ca is not None:
             context = ssl.create_default_context(cafile=str(ca))
             self.socket = context.wrap_socket(self.socket, server_hostname=address[0])

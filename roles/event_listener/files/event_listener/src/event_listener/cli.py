@@ -21,6 +21,7 @@ COMMANDS = {
     "ingest": "event_listener.commands.serve:ingest",
     "manage": "event_listener.commands.serve:manage",
     "migrate-log": "event_listener.commands.migrate_log:migrate_log",
+    "nginx": "event_listener.commands.serve:nginx",
     "quarantine": "event_listener.commands.quarantine:quarantine",
     "registries": "event_listener.commands.registries:registries",
     "relay": "event_listener.commands.serve:relay",

@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 
 import gevent
 from gevent.event import AsyncResult
-from gevent.threadpool import ThreadPool
 
 from event_listener.journal import Entry, JournalBrokenError, JournalUnavailableError
 
-# One batch is one transaction; bounded so that the other workers' turns come round.
+# One batch is a part of one transaction; bounded so that the other workers' turns come round.
 MAX_BATCH = 512
+MAX_BYTES = 16777216
 
-Append = Callable[[Sequence[Entry]], list[int]]
+Append = Callable[[Sequence[Entry]], Sequence[int]]
 Observe = Callable[[int, float], None]
+_Waiting = tuple[Entry, "AsyncResult[int]"]
 
 
 class GroupCommit:
-    """One per gevent worker. `append` runs in a thread of its own, so greenlets go on while the disk works.
+    """One per gevent worker. `append` blocks its greenlet only, so the others go on while the disk works.
 
     `observe(entries, seconds)` is told of each batch; `on_broken(error)` ends the process after a failed fsync.
     """
@@ -29,46 +30,49 @@ class GroupCommit:
         self._append = append
         self._observe = observe
         self._on_broken = on_broken
-        self._pool = ThreadPool(1)
-        self._waiting: list[tuple[Entry, AsyncResult[int]]] = []
+        self._waiting: list[_Waiting] = []
         self._flushing = False
 
     def submit(self, entry: Entry, timeout: float) -> int:
         """Return the entry's sequence number once it is durable; blocks this greenlet only.
 
-        Raises JournalUnavailableError, also after `timeout` seconds (then the entry may be stored later all the same).
+        Raises JournalUnavailableError, also after `timeout` seconds (then the entry may be stored later all the same,
+        if it was on its way to the disk).
         """
         result: AsyncResult[int] = AsyncResult()
-        self._waiting.append((entry, result))
+        waiting = (entry, result)
+        self._waiting.append(waiting)
         if not self._flushing:
             self._flushing = True
             gevent.spawn(self._flush)
         try:
             return int(result.get(timeout=timeout) or 0)
         except gevent.Timeout as error:
+            # While a disk hangs, what was given up must not pile up in memory.
+            self._waiting = [one for one in self._waiting if one is not waiting]
             raise JournalUnavailableError(f"the disk took longer than {timeout:g} s") from error
 
     def _flush(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                self._commit(batch)
+                self._commit(self._next_batch())
         finally:
             self._flushing = False
 
-    def _outcome(self, entries: list[Entry]) -> list[int] | JournalUnavailableError | JournalBrokenError:
-        # Returned, not raised: gevent's pool prints a traceback of whatever a thread raises.
-        try:
-            return self._append(entries)
-        except (JournalUnavailableError, JournalBrokenError) as error:
-            return error
+    def _next_batch(self) -> list[_Waiting]:
+        count, size = 0, 0
+        for entry, _result in self._waiting[:MAX_BATCH]:
+            size += len(entry.body)
+            if count and size > MAX_BYTES:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
 
-    def _commit(self, batch: list[tuple[Entry, AsyncResult[int]]]) -> None:
+    def _commit(self, batch: list[_Waiting]) -> None:
         began = time.monotonic()
         try:
-            numbers = self._pool.apply(self._outcome, ([entry for entry, _result in batch],))
-            if isinstance(numbers, Exception):
-                raise numbers
+            numbers = self._append([entry for entry, _result in batch])
         except JournalUnavailableError as error:
             for _entry, result in batch:
                 result.set_exception(error)

@@ -60,6 +60,26 @@ class _Name:
         return self._name
 
 
+class _Answer:
+    """Stands for a client's socket while gunicorn answers: head and body leave together, in one packet."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._parts: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        """Keep a part of the answer."""
+        self._parts.append(data)
+
+    def flush(self) -> None:
+        """Send it."""
+        self._client.sendall(b"".join(self._parts))
+
+    def __getattr__(self, name: str) -> Any:
+        # "100 Continue" goes out by send(), at once.
+        return getattr(self._client, name)
+
+
 class IngestWorker(GeventWorker):
     """Serves the ingest application."""
 
@@ -133,11 +153,18 @@ class IngestWorker(GeventWorker):
         """Serve one request; lets the application end the connection (see body.py)."""
         req.body.force_close = req.force_close
         req.body.welcome = _here.visit.welcome
+        answer = _Answer(sock)
         try:
-            return bool(super().handle_request(listener_name, req, sock, addr))
+            try:
+                super().handle_request(listener_name, req, cast("Any", answer), addr)
+            except StopIteration:  # the connection's last answer
+                answer.flush()
+                raise
+            answer.flush()
         except TimeoutError as error:
             logger.debug("a client doesn't read its answer")
             raise StopIteration from error
+        return True
 
     def handle_error(
         self,

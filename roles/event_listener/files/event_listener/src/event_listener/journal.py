@@ -3,7 +3,7 @@
 
 One SQLite file per host, one table without a secondary index. WAL with synchronous=FULL, so a commit returns after
 the write-ahead log is synced, and SQLite shows a transaction to readers only after that sync: a reader never sees
-what a power cut could still take back. Several processes write (one per ingest worker, the relay when it deletes);
+what a power cut could still take back. Two processes write (journal_writer.py for ingest, the relay when it deletes);
 they take turns under a fair file lock, since SQLite's own waiting is polling and starves the unlucky.
 
 No SQLAlchemy and no Flask here. docs/adr/0003-journal.md has the reasons and the price.
@@ -121,11 +121,8 @@ class _File:
         return status.st_dev, status.st_ino
 
     def _open(self) -> sqlite3.Connection:
-        # The threadpool may run each call in another thread; GroupCommit makes sure that it is one at a time.
         # Each size of a batch is a statement of its own to the cache.
-        connection = sqlite3.connect(
-            self.path, timeout=5, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        connection = sqlite3.connect(self.path, timeout=5, isolation_level=None, cached_statements=256)
         try:
             os.chmod(self.path, 0o640)
             # Each connection sets these: they aren't stored in the file, but for WAL.

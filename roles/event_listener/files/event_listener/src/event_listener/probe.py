@@ -15,12 +15,19 @@ _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def ingest_answers(settings: Settings) -> bool:
-    """Whether the ingest server answers a GET with its 405, or asks for a certificate, at its first address."""
-    tls = not settings.ingest.plain_http
+    """Whether ingest answers a GET with its 405, or asks for a certificate, at its first address; nginx too."""
     try:
-        return _status(settings.ingest.bind[0], "/", tls=tls) == 405
+        if _status(settings.ingest.bind[0], "/", tls=not settings.ingest.plain_http) != 405:
+            return False
     except _CertificateWantedError:
         return True
+    # nginx answers 400 to who shows no certificate.
+    return not settings.nginx.enabled or _status(settings.nginx.bind[0], "/", tls=True) in (405, 400)
+
+
+def events_binds(settings: Settings) -> list[str]:
+    """Return the addresses that BMCs post to."""
+    return settings.nginx.bind if settings.nginx.enabled else settings.ingest.bind
 
 
 def manage_answers(settings: Settings) -> bool:

@@ -79,6 +79,13 @@ def drop_privileges(settings: Settings) -> None:
     os.environ["USER"] = os.environ["LOGNAME"] = account.pw_name
 
 
+def give_to_service_user(settings: Settings, bind: str) -> None:
+    """Let the service user connect to a Unix socket that root has just opened. Raises PrivilegeError or OSError."""
+    account = service_account(settings)
+    if os.geteuid() == 0 and account is not None:
+        os.chown(bind.removeprefix("unix:"), account.pw_uid, account.pw_gid)
+
+
 def die_with_parent(parent: int) -> None:
     """Ask the kernel to send SIGTERM when the process `parent` ends. Call it after changing user: that clears it."""
     library = ctypes.CDLL(None, use_errno=True)

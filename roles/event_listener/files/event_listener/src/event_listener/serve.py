@@ -6,10 +6,9 @@ from __future__ import annotations
 import logging
 import os
 import resource
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gevent
 from gunicorn.app.base import BaseApplication
@@ -18,7 +17,8 @@ from gunicorn.arbiter import Arbiter
 from event_listener import config_file, metrics, tls
 from event_listener.auth import Authenticator, Credential
 from event_listener.console import console_from_environment
-from event_listener.journal import Journal, prepare_journal
+from event_listener.journal import prepare_journal
+from event_listener.journal_writer import JournalWriter
 from event_listener.secrets import SecretError, read_secret
 from event_listener.settings import Ingest, Settings
 from event_listener.sockets import activated_by_systemd, inherited, open_sockets
@@ -86,12 +86,33 @@ def _binds(binds: list[str]) -> Options:
     return {"bind": [f"fd://{number}" for number in numbers]}
 
 
+class IngestArbiter(Arbiter):
+    """gunicorn's master, which tends the journal's writer as it tends its workers: at once when a child ends."""
+
+    def manage_workers(self) -> None:
+        """Keep the writer and the workers running."""
+        cast("IngestServer", self.app).writer.ensure(self._close_listeners)
+        super().manage_workers()
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the workers, then the writer."""
+        super().stop(graceful)
+        cast("IngestServer", self.app).writer.finish()
+
+    def _close_listeners(self) -> None:
+        for listener in self.LISTENERS:
+            # Not close(), which would also remove the path of a Unix socket.
+            os.close(listener.sock.detach())
+
+
 class IngestServer(_Server):
     """Serves ingest. SIGHUP reads the configuration again; with a mistake in it, the old one stays in use."""
 
     def __init__(self, settings: Settings, path: str, binds: Options) -> None:
         self._path = path
         self._credentials = ingest_credentials(settings.ingest)
+        self._prepare_tls(settings.ingest)
+        self.writer = JournalWriter(settings.state_dir)
         super().__init__(settings, {**binds, **self._ingest_options(settings.ingest)})
 
     def _ingest_options(self, settings: Ingest) -> Options:
@@ -108,18 +129,27 @@ class IngestServer(_Server):
             options.update(certfile=settings.tls.certificate, keyfile=settings.tls.key, ssl_context=self._context)
         return options
 
+    def _prepare_tls(self, settings: Ingest) -> None:
+        """Make the context that workers inherit (see tls.py). Raises TlsError."""
+        if not settings.plain_http:
+            stamp = tls.stamp(settings.tls)
+            self._tls = tls.server_context(settings.tls), stamp
+
     def _context(self, _config: Any, _default: Callable[[], Any]) -> Any:
-        context = tls.server_context(self.settings.ingest.tls)
-        gevent.spawn(tls.renew_forever, context, self.settings.ingest.tls)
+        context, stamp = self._tls
+        gevent.spawn(tls.renew_forever, context, self.settings.ingest.tls, stamp)
         return context
+
+    def run(self) -> None:
+        """Serve until a signal."""
+        IngestArbiter(self).run()
 
     def reload(self) -> None:
         """Take the changed configuration, if it is good."""
         try:
             settings = config_file.load(self._path)
             credentials = ingest_credentials(settings.ingest)
-            if not settings.ingest.plain_http:
-                tls.server_context(settings.ingest.tls)
+            self._prepare_tls(settings.ingest)
         except (config_file.ConfigError, SecretError, tls.TlsError) as error:
             logger.error("the changed configuration is not used, the old one stays: %s", error)  # noqa: TRY400 - no trace
             return
@@ -133,8 +163,9 @@ class IngestServer(_Server):
         from event_listener.ingest import Receiver, create_app  # noqa: PLC0415 - same
         from event_listener.ingest_metrics import observe_commit  # noqa: PLC0415 - same
         from event_listener.ingest_worker import notices  # noqa: PLC0415 - same
+        from event_listener.journal_client import JournalClient  # noqa: PLC0415 - same
 
-        commit = GroupCommit(Journal(self.settings.state_dir, create=False).append, observe_commit, _end_process)
+        commit = GroupCommit(JournalClient(self.writer.address).append, observe_commit, _end_process)
         authenticator = Authenticator(self._credentials)
         self.receiver = Receiver(
             self.settings, authenticator, commit.submit, notices, stored=console_from_environment()
@@ -143,8 +174,6 @@ class IngestServer(_Server):
 
 
 def _post_fork(_server: Any, worker: Any) -> None:
-    # The thread that syncs must not wait 5 ms (Python's default) for busy greenlets to let it acknowledge.
-    sys.setswitchinterval(0.0001)
     from event_listener import ingest_metrics  # noqa: PLC0415 - counts; see metrics.py
 
     # The first count opens this process's files: now, since with a full or read-only disk it would fail a request.
@@ -174,8 +203,6 @@ def serve_ingest(settings: Settings, path: str, binds: Options | None = None) ->
     prepare_state(settings)
     _allow_connections()
     metrics.enable_multiprocess(settings.state_dir)
-    if not settings.ingest.plain_http:
-        tls.server_context(settings.ingest.tls)
     if not settings.ingest.credentials:
         logger.warning("ingest.credentials is empty: every POST is refused with 401 until there is one")
     IngestServer(settings, path, _binds(settings.ingest.bind) if binds is None else binds).run()

@@ -16,7 +16,9 @@ from msgspec import Meta, field
 from event_listener.settings_base import Secret, Section
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_files import FileSink
+from event_listener.settings_nginx import Nginx
 from event_listener.settings_sources import SourcesSettings
+from event_listener.settings_tls import Tls
 
 # The id in /events/<id>: also part of file names, so never "." or "..".
 SOURCE_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$"
@@ -42,29 +44,6 @@ class IngestCredential(Section, frozen=True):
         if self.username is not None and ":" in self.username:
             msg = "a Basic username can't hold a colon (RFC 7617)"
             raise ValueError(msg)
-
-
-class Tls(Section, frozen=True):
-    """Server side TLS of the ingest socket."""
-
-    certificate: Annotated[str, Meta(description="PEM file: the listener's certificate, then its chain.")] = (
-        "/etc/event-listener/tls/listener.pem"
-    )
-    key: Annotated[str, Meta(description="PEM file: the private key, readable by the service user only.")] = (
-        "/etc/event-listener/tls/listener.key"
-    )
-    min_version: Annotated[
-        str, Meta(pattern=r"^1\.[23]$", description='Oldest TLS version that is spoken: "1.2" or "1.3".')
-    ] = "1.2"
-    ciphers: Annotated[
-        str, Meta(description="OpenSSL cipher list for TLS 1.2; empty is OpenSSL's own choice. For old BMCs.")
-    ] = ""
-    client_ca: Annotated[
-        str | None, Meta(description="PEM file of CAs; when set, a BMC must show a certificate of one of them.")
-    ] = None
-    handshake_timeout: Annotated[
-        int, Meta(ge=1, le=120, description="Seconds a client has to finish the TLS handshake.")
-    ] = 10
 
 
 class Ingest(Section, frozen=True):
@@ -273,6 +252,7 @@ class Settings(Section, frozen=True):
         Meta(pattern="^(debug|info|warning|error)$", description="Least level of our own log lines (standard error)."),
     ] = "info"
     ingest: Annotated[Ingest, Meta(description="The socket that BMCs post to.")] = field(default_factory=Ingest)
+    nginx: Annotated[Nginx, Meta(description="nginx in front of ingest.")] = field(default_factory=Nginx)
     manage: Annotated[Manage, Meta(description="API, health and metrics.")] = field(default_factory=Manage)
     relay: Annotated[Relay, Meta(description="The process between the journal and the sinks.")] = field(
         default_factory=Relay
@@ -291,3 +271,15 @@ class Settings(Section, frozen=True):
         list[Route],
         Meta(description="Which events go where. Without any, each sink beyond this host gets every live event."),
     ] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.nginx.enabled:
+            return
+        ingest = self.ingest
+        behind = len(ingest.bind) == 1 and ingest.bind[0].startswith("unix:/") and ingest.plain_http
+        if not behind or "unix" not in ingest.trusted_proxies:
+            msg = (
+                "with nginx.enabled, ingest listens on one Unix socket alone: set ingest.bind to [unix:/path], "
+                "ingest.plain_http to true and ingest.trusted_proxies to [unix]"
+            )
+            raise ValueError(msg)

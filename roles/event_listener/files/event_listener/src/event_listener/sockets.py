@@ -119,3 +119,9 @@ def activated_by_systemd() -> bool:
 def inherited() -> list[int]:
     """Return the descriptors that our own supervisor handed down."""
     return [int(number) for number in os.environ.get(INHERITED, "").split(",") if number]
+
+
+def taken_over() -> list[socket.socket]:
+    """Return the listening sockets that systemd or our own supervisor handed to this process; [] when neither did."""
+    numbers = range(3, 3 + int(os.environ["LISTEN_FDS"])) if activated_by_systemd() else inherited()
+    return [socket.socket(fileno=number) for number in numbers]

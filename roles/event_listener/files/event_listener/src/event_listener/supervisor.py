@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from event_listener.console import Console
+from event_listener.process import give_to_service_user
 from event_listener.settings import Settings
 from event_listener.sockets import INHERITED, open_sockets
 
@@ -138,13 +139,21 @@ def listening(binds: list[str]) -> tuple[dict[str, str], tuple[int, ...], list[s
 
 
 def build(settings: Settings, config: str, console: Console | None) -> tuple[Supervisor, list[socket.socket]]:
-    """Return a supervisor of ingest, manage and relay, and the sockets to keep. Raises BindError."""
+    """Return a supervisor of ingest, manage, relay and, where it is enabled, nginx; and the sockets to keep.
+
+    Raises BindError.
+    """
     supervisor = Supervisor(config)
     environment, descriptors, kept = listening(settings.ingest.bind)
     if console is not None:
         environment.update(console.environment())
         descriptors += console.descriptors()
     supervisor.add("ingest", environment, descriptors)
+    if settings.nginx.enabled:
+        give_to_service_user(settings, settings.ingest.bind[0])
+        environment, descriptors, more = listening(settings.nginx.bind)
+        supervisor.add("nginx", environment, descriptors)
+        kept += more
     environment, descriptors, more = listening([settings.manage.bind])
     supervisor.add("manage", environment, descriptors)
     supervisor.add("relay")

@@ -64,11 +64,14 @@ def _fail(path: str, problems: list[str]) -> None:
 
 
 def _binds(settings: Settings) -> Iterator[str]:
-    if settings.manage.bind in settings.ingest.bind:
-        yield f"manage.bind: {settings.manage.bind} is in ingest.bind, too; give management an address of its own"
-    for name, binds in (("ingest.bind", settings.ingest.bind), ("manage.bind", [settings.manage.bind])):
+    named = [("ingest.bind", settings.ingest.bind), ("manage.bind", [settings.manage.bind])]
+    if settings.nginx.enabled:
+        named.append(("nginx.bind", settings.nginx.bind))
+    for name, binds in named:
+        if name != "manage.bind" and settings.manage.bind in binds:
+            yield f"manage.bind: {settings.manage.bind} is in {name}, too; give management an address of its own"
         for bind in binds:
-            if bind.startswith("unix:/"):
+            if bind.startswith("unix:/") and name != "nginx.bind":
                 continue
             try:
                 split_bind(bind)
@@ -84,7 +87,7 @@ def _references(settings: Settings) -> Iterator[str]:
             # systemd gives credentials to the service only; here they can't be looked at.
             if secret.credential is None:
                 yield f"{name}: {error}"
-    if not settings.ingest.plain_http:
+    if settings.nginx.enabled or not settings.ingest.plain_http:
         yield from _tls(settings)
     yield from sinks.problems(settings)
     yield from _state(settings)

@@ -117,8 +117,9 @@ class _Readiness:
         if self._ready or not (probe.ingest_answers(self._settings) and probe.manage_answers(self._settings)):
             return
         self._ready = True
-        scheme = "http" if self._settings.ingest.plain_http else "https"
-        where = ", ".join(self._settings.ingest.bind)
+        plain = self._settings.ingest.plain_http and not self._settings.nginx.enabled
+        scheme = "http" if plain else "https"
+        where = ", ".join(probe.events_binds(self._settings))
         self._report(f"ready: events at {scheme}://{where}, management at http://{self._settings.manage.bind}")
 
 

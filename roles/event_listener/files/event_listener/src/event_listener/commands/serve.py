@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from event_listener.commands import become_service_user, config_option, config_p
 from event_listener.process import die_with_parent
 from event_listener.secrets import SecretError
 from event_listener.settings import Settings
-from event_listener.sockets import BindError
+from event_listener.sockets import BindError, open_sockets, taken_over
 
 _child_of = click.option("--child-of", type=int, hidden=True, help="End when this process does.")
 
@@ -81,3 +82,26 @@ def relay(config: str | None, child_of: int | None) -> None:
     from event_listener.relay import main  # noqa: PLC0415 - ingest must not load SQLAlchemy
 
     main(settings)
+
+
+@click.command(short_help="Run an nginx in front of ingest (setting nginx).")
+@config_option
+@_child_of
+def nginx(config: str | None, child_of: int | None) -> None:
+    """Run nginx in front of ingest: TLS and the listening addresses are its own. SIGHUP reloads the certificate."""
+    from event_listener.nginx import Nginx, NginxError  # noqa: PLC0415 - gevent is for those who serve
+
+    settings: Settings = load_settings(config_path(config))
+    if not settings.nginx.enabled:
+        raise click.ClickException("nginx.enabled is false; set it to true to run nginx in front of ingest")
+
+    def serve() -> None:
+        sockets = taken_over() or open_sockets(settings.nginx.bind)
+        become_service_user(settings)
+        _as_child(child_of)
+        try:
+            sys.exit(Nginx(settings, sockets).run())
+        except NginxError as error:
+            raise click.ClickException(str(error)) from error
+
+    _guarded(serve)

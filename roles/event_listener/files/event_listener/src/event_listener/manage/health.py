@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify
 
 from event_listener import status
 from event_listener.manage.connection import Connection
-from event_listener.probe import ingest_answers
+from event_listener.probe import events_binds, ingest_answers
 from event_listener.settings import Settings
 from event_listener.status import Check
 from event_listener.store import StoreUnavailableError
@@ -43,4 +43,4 @@ def _checks(settings: Settings, connection: Connection) -> list[Check]:
 def _ingest(settings: Settings) -> Check:
     if ingest_answers(settings):
         return Check("ingest", "ready")
-    return Check("ingest", "unready", f"ingest doesn't answer at {settings.ingest.bind[0]}; look at its log")
+    return Check("ingest", "unready", f"ingest doesn't answer at {events_binds(settings)[0]}; look at its log")
