@@ -62,7 +62,7 @@ class Bmc:
         self.service_enabled = traits.enabled
         self.retry_attempts = traits.attempts[0]
         self.retry_interval = traits.interval[0]
-        self.alert_enable = traits.alert_enable
+        self.attributes: dict[str, str] = dict(traits.attributes)
         self.power_state = "On"
         self.ntp_servers = ["ntp.example.com"]
         self.last_test = float("-inf")
@@ -176,7 +176,11 @@ class Bmc:
         return str(subscription.get("Context") or "")
 
     def _send(self, subscription: Subscription, body: Json, records: int) -> None:
-        if self.service_enabled and self.alert_enable != "Disabled" and not self.faults.find("silent"):
+        if (
+            self.service_enabled
+            and self.attributes.get("IPMILan.1.AlertEnable") != "Disabled"
+            and not self.faults.find("silent")
+        ):
             self._deliverer.enqueue(subscription, (json.dumps(body).encode(), records))
 
     def _complete(self, record: Record, log: bool = True) -> None:

@@ -107,7 +107,7 @@ class Deliverer:
                 data=payload[0],
                 headers=headers,
                 ssl=bmc.world.trust.context(
-                    bool(subscription.get("VerifyCertificate")), (*bmc.certificates, *subscription.certificates)
+                    self._verifies(subscription), (*bmc.certificates, *subscription.certificates)
                 ),
                 allow_redirects=False,
             ) as response:
@@ -116,6 +116,14 @@ class Deliverer:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             LOG.debug("%s: no delivery to %s: %s", bmc.identity.name, subscription.destination, error)
             return False
+
+    def _verifies(self, subscription: Subscription) -> bool:
+        """Whether the listener's certificate is checked: the standard's property, HPE's switch, Dell's attribute."""
+        oem = subscription.get("Oem")
+        vendor = oem.get("Hpe") if isinstance(oem, dict) else None
+        mutual = isinstance(vendor, dict) and vendor.get("MutualAuthenticationEnabled") is True
+        ignored = self._bmc.attributes.get("RedfishEventing.1.IgnoreCertificateErrors") == "Yes"
+        return (bool(subscription.get("VerifyCertificate")) or mutual) and not ignored
 
     def _client(self, destination: str) -> aiohttp.ClientSession:
         """The client for a listener: bound to the BMC's own address, which is IPv4, unless the listener's is IPv6."""

@@ -89,8 +89,8 @@ class ServiceTraits:
     """Registries of BIOS attributes, which stand in the same collection and have no messages."""
     registry_uri: Literal["text", "extref"] = "text"
     """How a MessageRegistryFile says where its registry is: by the schema, or as iLO does, {"extref": "..."}."""
-    alert_enable: str | None = None
-    """Initial value of Dell's attribute IPMILan.1.AlertEnable; None where there is no such attribute."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Dell's manager attributes, as far as events need them, at first; empty where there are no such attributes."""
     certificates: Literal["none", "subscription", "hpe", "ami"] = "none"
     """Where a CA for the verification of listeners can be installed."""
 

@@ -15,6 +15,9 @@ from ..personality import (
 )
 
 _EVENT_TYPES = ("StatusChange", "ResourceUpdated", "ResourceAdded", "ResourceRemoved", "Alert", "MetricReport", "Other")
+# The attributes that events depend on, as dellemc.openmanage.idrac_attributes and public dumps of
+# /redfish/v1/Managers/iDRAC.Embedded.1/Attributes spell them.
+_ATTRIBUTES = {"IPMILan.1.AlertEnable": "Enabled", "RedfishEventing.1.IgnoreCertificateErrors": "No"}
 
 IDRAC9 = Personality(
     name="idrac9",
@@ -51,7 +54,7 @@ IDRAC9 = Personality(
             },
         },
         registries=("Base", "IDRAC", "ResourceEvent", "TaskEvent"),
-        alert_enable="Enabled",
+        attributes=_ATTRIBUTES,
     ),
     create=CreateTraits(
         # metal3-docs#167: ES v1.5.0 knows neither ResourceTypes nor RegistryPrefixes
@@ -125,7 +128,11 @@ IDRAC8 = replace(
 
 # An iDRAC 9 whose alerts are switched off: it takes the subscription and stays silent until
 # IPMILan.1.AlertEnable is set (SubscriptionManagementREDFISH.py sets it before the POST).
-IDRAC9_MUTE = replace(IDRAC9, name="idrac9-mute", service=replace(IDRAC9.service, alert_enable="Disabled"))
+IDRAC9_MUTE = replace(
+    IDRAC9,
+    name="idrac9-mute",
+    service=replace(IDRAC9.service, attributes=_ATTRIBUTES | {"IPMILan.1.AlertEnable": "Disabled"}),
+)
 
 IDRAC10 = replace(
     IDRAC9,

@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 from ..personality import Personality
+from .ami import AMI
 from .openbmc import OPENBMC
 from .plain import PLAIN
 
@@ -66,6 +67,7 @@ VARIANTS = (
     _variant("plain-string-origin", "OriginOfCondition is a string", delivery={"origin": "string", "ids": "integer"}),
     _variant("plain-alerts-array", "metal-operator: `Alerts` where Events belongs", delivery={"container": "Alerts"}),
     _variant("plain-verifies", "certificates of listeners are verified by default", delivery={"verify": True}),
+    _variant("ami-verifies", "gofish: Oem.Ami.Certificates of the EventService", AMI, delivery={"verify": True}),
     _variant("plain-suspends", "SuspendRetries by default", delivery={"policy": "SuspendRetries"}),
     _variant("plain-basic-only", "the session table has no room", service={"max_sessions": 0}),
     _variant(

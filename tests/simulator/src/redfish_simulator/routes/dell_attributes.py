@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dell's manager attributes, as far as events need them: alerts are sent while IPMILan.1.AlertEnable is Enabled."""
+"""Dell's manager attributes, as far as events need them: alerts are sent while IPMILan.1.AlertEnable is Enabled, and
+listeners' certificates are checked unless RedfishEventing.1.IgnoreCertificateErrors is Yes."""
 
 from __future__ import annotations
 
@@ -9,12 +10,15 @@ from ..personality import Personality
 from ..resources import ROOT
 from ..router import Handler
 
-NAME = "IPMILan.1.AlertEnable"
+ALLOWED = {
+    "IPMILan.1.AlertEnable": ("Enabled", "Disabled"),
+    "RedfishEventing.1.IgnoreCertificateErrors": ("Yes", "No"),
+}
 
 
 def routes(personality: Personality) -> dict[str, dict[str, Handler]]:
     """Paths of this part: the new place and the one that older firmware has."""
-    if personality.service.alert_enable is None:
+    if not personality.service.attributes:
         return {}
     manager = f"{ROOT}/Managers/{personality.service.manager_id}"
     methods: dict[str, Handler] = {"GET": attributes, "PATCH": change}
@@ -30,7 +34,7 @@ def attributes(call: Call) -> Answer:
             "@odata.type": "#DellAttributes.v1_0_0.DellAttributes",
             "Id": "iDRACAttributes",
             "Name": "OEMAttributeRegistry",
-            "Attributes": {NAME: call.bmc.alert_enable},
+            "Attributes": dict(call.bmc.attributes),
         }
     )
 
@@ -38,8 +42,10 @@ def attributes(call: Call) -> Answer:
 def change(call: Call) -> Answer:
     """PATCH {"Attributes": {"IPMILan.1.AlertEnable": "Enabled"}}."""
     wanted = call.body().get("Attributes")
-    value = wanted.get(NAME) if isinstance(wanted, dict) else None
-    if value not in ("Enabled", "Disabled"):
-        raise problem(400, "PropertyValueNotInList", str(value), NAME, prop="Attributes")
-    call.bmc.alert_enable = value
+    if not isinstance(wanted, dict) or not wanted:
+        raise problem(400, "PropertyMissing", "Attributes", prop="Attributes")
+    for name, value in wanted.items():
+        if value not in ALLOWED.get(name, ()):
+            raise problem(400, "PropertyValueNotInList", str(value), name, prop="Attributes")
+    call.bmc.attributes.update(wanted)
     return Answer(200, {"@Message.ExtendedInfo": [info("Success")]})

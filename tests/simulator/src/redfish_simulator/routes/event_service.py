@@ -47,7 +47,15 @@ def service(call: Call) -> Answer:
 def _oem(personality: Personality) -> Json:
     """Where HPE and AMI keep the CA certificates by which listeners are verified."""
     if personality.service.certificates == "hpe":
-        return {"Oem": {"Hpe": {"CACertificates": {"@odata.id": f"{SERVICE}/CACertificates"}}}}
+        imports = {"target": f"{SERVICE}/Actions/Oem/Hpe/HpeEventService.ImportCACertificate"}
+        return {
+            "Oem": {
+                "Hpe": {
+                    "CACertificates": {"@odata.id": f"{SERVICE}/CACertificates"},
+                    "Actions": {"#HpeEventService.ImportCACertificate": imports},
+                }
+            }
+        }
     if personality.service.certificates == "ami":
         return {"Oem": {"Ami": {"Certificates": {"@odata.id": f"{SERVICE}/Certificates"}}}}
     return {}
