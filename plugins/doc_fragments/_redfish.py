@@ -17,7 +17,9 @@ options:
     description:
       - Address of the Redfish service (BMC). A host, V(host:port), an IPv6 address or a URL.
       - HTTPS is used unless a URL says V(http://), which sends the credentials in clear text.
-      - Defaults to C(ansible_host), or the inventory name where that is not set.
+      - Defaults to the variable C(redfish_baseuri), then to C(ansible_host), then to the inventory name.
+      - Each of these connection options that is not given is taken from the host's variable of the same name with the
+        prefix C(redfish_), such as C(redfish_username), before its default counts.
     type: str
   username:
     description: Account on the BMC. Needed unless O(auth_token) is given.
@@ -50,7 +52,8 @@ options:
     description:
       - SHA-256 of the BMC's certificate (DER) as V(sha256:) and 64 hex digits; colons are allowed.
       - It replaces the verification of chain and name, and is checked before credentials are sent.
-      - The playbook C(pin.yml) collects fingerprints as ssh collects known hosts.
+      - The playbook C(pin.yml) collects fingerprints as ssh collects known hosts, for all hosts in the variable
+        C(redfish_tls_fingerprints), which counts where C(redfish_tls_fingerprint) is not set.
     type: str
   tls_min_version:
     description: Oldest version of TLS to accept. V(1.0) and V(1.1) also lower OpenSSL's security level to 0.

@@ -246,7 +246,9 @@ def _outcome(
     service: EventService, desired: Desired, worker: Reconciler, done: Plan, check_mode: bool
 ) -> dict[str, Any]:
     member = presentable(done.member) if done.member and desired.present else {}
-    after = member if done.changed and not check_mode else done.after
+    after = member if not check_mode else done.after
+    # Without a change there is nothing to show, and thousands of results pass through the controller.
+    diff = {"diff": {"before": done.before, "after": after}} if done.changed else {}
     return {
         "changed": done.changed,
         "action": done.action,
@@ -257,7 +259,7 @@ def _outcome(
         "credential": _credential(desired, worker, done),
         "unverified": not_shown(desired, done.member, service.capabilities) if member else [],
         "gap": worker.gap,
-        "diff": {"before": done.before, "after": after if done.changed else done.before},
+        **diff,
     }
 
 

@@ -238,7 +238,7 @@ gap:
   type: float
 diff:
   description: The subscription before and after.
-  returned: success
+  returned: changed
   type: dict
 service:
   description: Who the BMC is. C(manufacturer), C(model), C(serial) and C(firmware) only where O(identify) read them.

@@ -17,11 +17,18 @@ from ansible import constants as C  # noqa: N812 (as ansible itself calls it)
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.redfleet.events.plugins.module_utils import _tls
+from ansible_collections.redfleet.events.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.redfleet.events.plugins.module_utils._client import REDFISH_MISSING
 from ansible_collections.redfleet.events.plugins.module_utils._redact import path_secrets_in
 from ansible_collections.redfleet.events.plugins.module_utils._task import Run, perform
+
+# Variables of the inventory that are the defaults of the connection options.
+VARIABLES = {option: f"redfish_{option}" for option in CONNECTION}
+PINS = "redfish_tls_fingerprints"  # {inventory name: fingerprint}, as playbooks/pin.yml writes it
+display = Display()
 
 _tls.prepare()
 
@@ -57,15 +64,16 @@ class InWorker(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The task's result, the same from both ways."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = plain(self._task.args)
-        if not arguments.get("baseuri"):
-            arguments["baseuri"] = self._address(task_vars or {})
+        own = {option: value for option, value in plain(self._task.args).items() if value is not None}
+        arguments = {**self._from_variables(task_vars or {}), **own}
         if self._runs_here():
             result.update(self._in_worker(arguments, task_vars or {}))
         else:
             result.update(
                 self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=self._task.async_val)
             )
+        if not _shows_arguments(task_vars or {}):
+            result.pop("invocation", None)
         return result
 
     def _runs_here(self) -> bool:
@@ -79,10 +87,31 @@ class InWorker(ActionBase):
         )
         return not elsewhere
 
-    def _address(self, task_vars: dict[str, Any]) -> str:
-        """The default of `baseuri`."""
-        address = task_vars.get("ansible_host") or task_vars.get("inventory_hostname") or ""
-        return str(plain(self._templar.template(address)))
+    def _from_variables(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The connection options that the host's variables redfish_* give; those of the task count more.
+
+        Most of them are plain text, which costs nothing to template. Said as module_defaults, a template for each
+        option, they cost more than all the work on the BMC: every fork compiles every template again.
+        """
+        found = {option: task_vars[name] for option, name in VARIABLES.items() if name in task_vars}
+        if "baseuri" not in found:
+            found["baseuri"] = task_vars.get("ansible_host") or task_vars.get("inventory_hostname")
+        values = self._templated(found, task_vars)
+        if "tls_fingerprint" not in values and PINS in task_vars:
+            values |= self._templated({"tls_fingerprint": self._pin(task_vars)}, task_vars)
+        return values
+
+    def _templated(self, found: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = plain(self._templar.template(found))
+        # ansible-core 2.18 has a word for "as if it weren't there"; newer ones leave such values out.
+        without = (None, task_vars.get("omit"))
+        return {option: value for option, value in values.items() if value not in without}
+
+    def _pin(self, task_vars: dict[str, Any]) -> Any:
+        """The host's entry among all hosts' pins, of which there may be thousands: the others are not looked at."""
+        pins = task_vars.get(PINS)
+        pins = pins if isinstance(pins, Mapping) else self._templar.template(pins)
+        return (pins or {}).get(task_vars.get("inventory_hostname"))
 
     def _in_worker(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         validated = ArgumentSpecValidator(self.argument_spec).validate(arguments)
@@ -102,9 +131,12 @@ class InWorker(ActionBase):
 
 
 def _shows_arguments(task_vars: dict[str, Any]) -> bool:
-    """Whether modules return their arguments: always before ansible-core 2.21, since then by a setting."""
+    """Whether the result has the arguments: by a setting since ansible-core 2.21, before it where they are printed.
+
+    They are half of a result, and the controller copies each result several times.
+    """
     if not hasattr(C, "INJECT_INVOCATION"):
-        return True
+        return display.verbosity >= 3
     return bool(C.config.get_config_value("INJECT_INVOCATION", variables=task_vars))
 
 

@@ -94,6 +94,20 @@ def verdicts(results, audit=False):
     return report(rows)
 
 
+def joined(hosts, report_of):
+    """Return the report of all hosts from those of their waves.
+
+    report_of is called with a host and returns the report of its wave, in which the rest of the wave is, or None.
+    """
+    rows, seen = [], set()
+    for host in hosts:
+        if host not in seen:
+            wave = report_of(host) or verdicts({host: None})
+            rows.extend(wave["rows"])
+            seen.update(row["host"] for row in wave["rows"])
+    return report(rows)
+
+
 def accepted(sent):
     """Return the hosts whose BMC took the request for a test event; sent is {host: submit_test_event result}."""
     return [host for host, result in sent.items() if result and not result.get("failed") and result.get("status")]

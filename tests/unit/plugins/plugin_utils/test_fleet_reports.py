@@ -190,3 +190,16 @@ def test_pins_are_kept_unless_replaced():
 def test_listener_connection(bind, tokens, expected):
     """What the inventory doesn't tell is left to the modules' own defaults."""
     assert _fleet.listener_connection(bind, tokens) == expected
+
+
+def test_waves_are_joined_each_counted_once():
+    """The sum of a play (fleet_summary) is that of its waves; hosts that no wave came to are not reached."""
+    waves = {
+        "b1": _fleet.verdicts({"b1": {"changed": False}, "b2": {"failed": True, "reason": "tls", "msg": "m"}}),
+        "b3": _fleet.verdicts({"b3": {"changed": True, "action": "create"}}),
+    }
+    waves["b2"] = waves["b1"]
+    joined = _fleet.joined(["b1", "b2", "b3", "b4"], waves.get)
+    assert joined["counts"] == {"ok": 1, "changed": 1, "unreachable": 1, "not reached": 1}
+    assert joined["bad"] == ["b2", "b4"]
+    assert [row["host"] for row in joined["rows"]] == ["b1", "b3", "b2", "b4"]
