@@ -1,11 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all tests share: a run that left something out says so at its end, and in CI that is a failure."""
+"""What all tests share: the collection can be imported, and a run that left something out says so at its end.
+
+`import ansible_collections.redfleet.events` means this checkout, as `make setup` does it for ansible itself. In CI a
+run that left something out is a failure.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
+
+TREE = Path(__file__).resolve().parents[1] / ".build" / "dev"
+
+link = TREE / "ansible_collections" / "redfleet" / "events"
+link.parent.mkdir(parents=True, exist_ok=True)
+if not link.is_symlink():
+    link.symlink_to("../../../..", target_is_directory=True)
+sys.path.insert(0, str(TREE))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -46,8 +46,8 @@ def write(path: Path, content: object) -> Path:
     return path
 
 
-def play(playbook: str, inventory: Path, *arguments: str) -> Done:
-    """Run ansible-playbook from the root of the checkout."""
+def play(playbook: str, inventory: Path, *arguments: str, timeout: float = 300) -> Done:
+    """Run ansible-playbook from the root of the checkout; timeout in seconds."""
     link = ROOT / ".build" / "dev" / "ansible_collections" / "redfleet" / "events"
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
@@ -56,6 +56,12 @@ def play(playbook: str, inventory: Path, *arguments: str) -> Done:
     environment.update(ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
     command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", str(inventory), *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
     )
     return Done(done.returncode, done.stdout)
