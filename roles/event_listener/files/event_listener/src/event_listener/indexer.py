@@ -22,6 +22,7 @@ from event_listener.proofs import Proof, settle
 from event_listener.registry import Directory, Source
 from event_listener.registry_catalogue import Catalogue
 from event_listener.registry_snapshot import SourceEntry, write_snapshot
+from event_listener.repeats import Recent
 from event_listener.store import Arrival, Settled, Store
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def journal_cursor(journal_id: str) -> str:
 class Indexer:
     """Not for two threads or processes at once. Raises JournalUnavailableError, StoreUnavailableError, OSError."""
 
-    def __init__(self, state_dir: str | Path, store: Store, batch: int) -> None:
+    def __init__(self, state_dir: str | Path, store: Store, batch: int, recent: Recent | None = None) -> None:
         self._state_dir = state_dir
         self._reader = JournalReader(state_dir)
         self._store = store
@@ -50,6 +51,8 @@ class Indexer:
         self._proofs_version = -1
         self._catalogue = Catalogue()
         self._versions = (-1, -1)
+        self._recent = recent or Recent(0, 1)
+        self._followed: int | None = None
         self._deleted = 0
 
     def _refresh(self) -> None:
@@ -102,7 +105,8 @@ class Indexer:
         if entries:
             self._refresh_proofs()
             found = [self._settle(self._arrival(journal_id, seq, entry)) for seq, entry in entries]
-            arrivals = [arrival for one, _ in found if (arrival := self._lacking(one)) is not None]
+            self._follow(journal_id)
+            arrivals = [self._marked(arrival) for one, _ in found if (arrival := self._lacking(one)) is not None]
             settled = [one for _, some in found for one in some]
             done = entries[-1][0]
             # Where it isn't written, it is settled again with the next attempt.
@@ -118,6 +122,33 @@ class Indexer:
             self._reader.delete_through(done)
             self._deleted = done
         return len(entries)
+
+    def _follow(self, journal_id: str) -> None:
+        """What was said lately: all of it after a start, then what other listeners write into a shared event log."""
+        if not self._recent.window_ns or (self._followed is not None and not self._store.place):
+            return
+        since = time.time_ns() - self._recent.window_ns
+        first = self._followed is None
+        self._followed, lately = self._store.queries.said(
+            since, self._recent.most, after=self._followed or 0, but_of="" if first else journal_id
+        )
+        for one in lately:
+            self._recent.note(one.source, one.record, one.event_id, one.received_ns)
+
+    def _marked(self, arrival: Arrival) -> Arrival:
+        """An arrival with its repeats marked; what we added ourselves repeats nothing."""
+        if arrival.origin is not Origin.LIVE or not arrival.records:
+            return arrival
+        repeats = tuple(
+            self._recent.repeats(
+                arrival.source,
+                record.record,
+                public_id(arrival.journal_id, arrival.journal_seq, index),
+                arrival.received_ns,
+            )
+            for index, record in enumerate(arrival.records)
+        )
+        return msgspec.structs.replace(arrival, repeats=repeats) if any(repeats) else arrival
 
     def _read(self, after: int) -> list[tuple[int, Entry]]:
         entries = self._reader.read_after(after, self._batch)

@@ -24,6 +24,7 @@ from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.lanes import Lane, Wake, lane_for
 from event_listener.places import Keeper, admit
 from event_listener.probe import ingest_answers
+from event_listener.repeats import Recent
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
@@ -128,7 +129,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     watcher = Watcher(Watch(store, lambda: ingest_answers(settings)), stop)
     for thread in (*lanes, Keeper((lane.place for lane in lanes), stop), watcher):
         thread.start()
-    indexer = Indexer(settings.state_dir, store, settings.relay.batch)
+    recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)
+    indexer = Indexer(settings.state_dir, store, settings.relay.batch, recent)
     try:
         _index(indexer, store, wake, stop, settings)
     finally:

@@ -21,3 +21,20 @@ class SourcesSettings(Section, frozen=True):
             "it is reached, those of makes that no registered source is of give way.",
         ),
     ] = 67108864
+    repeat_window: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86400,
+            description="Seconds within which an event that a source says again is marked as a repeat (`repeat_of`); 0 "
+            "is never. The default covers ten attempts a minute apart.",
+        ),
+    ] = 600.0
+    repeat_memory: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=5000000,
+            description="Most events remembered for that, about 250 bytes each; a storm makes the window shorter.",
+        ),
+    ] = 100000

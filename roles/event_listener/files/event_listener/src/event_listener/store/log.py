@@ -33,6 +33,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin = Origin.LIVE
     owner: Owner = Owner()
     records: tuple[Record, ...] = ()
+    repeats: tuple[str | None, ...] = ()  # of each record the id of the event that it repeats; () is none
     problem: str = ""
 
 
@@ -229,6 +230,7 @@ def _event_columns(payload_seq: int, arrival: Arrival) -> Iterable[dict[str, Any
             "account": arrival.owner.account,
             "received_ns": arrival.received_ns,
             "payload_id": payload_seq,
+            "repeat_of": arrival.repeats[index] if arrival.repeats else None,
             **columns,
         }
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, func, select
 
-from event_listener.event import Event, Payload
+from event_listener.event import Event, Origin, Payload
 from event_listener.gaps import Seen, seen
 from event_listener.policy import Owner, Reach, Scope
 from event_listener.store import rows, schema
@@ -17,6 +18,7 @@ from event_listener.store.ownership import within
 
 MAX_LIMIT = 1000
 SEEN_LIMIT = 20_000
+_SAID = (Origin.LIVE.value, Origin.TEST.value)
 SETS = (
     "source",
     "category",
@@ -100,6 +102,15 @@ class Page(msgspec.Struct, frozen=True):
     next: int | None
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What a source said, and the id of the event that said it first."""
+
+    source: str
+    record: Any
+    event_id: str
+    received_ns: int
+
+
 class Queries:
     """Reading access to events."""
 
@@ -133,6 +144,27 @@ class Queries:
         with self._backend.read() as connection:
             found = map(rows.event_of, connection.execute(statement))
             return [seen(event, event.received_ns) for event in found]
+
+    def said(self, since_ns: int, limit: int, *, after: int = 0, but_of: str = "") -> tuple[int, list[Said]]:
+        """What sources said since then, the newest ``limit`` events in order, and the head of the same moment.
+
+        ``after``: only events with a greater ``seq``; ``but_of``: none of this journal.
+        """
+        table = schema.event.c
+        columns = (table.seq, table.id, table.source, table.received_ns, table.repeat_of, table.record)
+        with self._backend.read() as connection:
+            head = rows.last(connection, schema.event)
+            first = connection.execute(select(func.min(table.seq)).where(table.received_ns >= since_ns)).scalar()
+            if first is None:
+                return head, []
+            chosen = [table.seq >= max(int(first), after + 1), table.origin.in_(_SAID)]
+            if but_of:
+                chosen.append(~table.id.startswith(f"{but_of}-", autoescape=True))
+            found = connection.execute(select(*columns).where(*chosen).order_by(table.seq.desc()).limit(limit)).all()
+        return head, [
+            Said(row.source, json.loads(row.record), row.repeat_of or row.id, row.received_ns)
+            for row in reversed(found)
+        ]
 
     def payload(self, payload_id: int) -> Payload | None:
         """A POST as it arrived."""
