@@ -17,6 +17,7 @@ VERDICTS = (
     "changed",
     "drifted",
     "delivered",
+    "never sent",
     "not delivered",
     "not sent",
     "unsupported",

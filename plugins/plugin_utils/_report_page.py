@@ -22,6 +22,7 @@ LOOKS = {
     "changed": ("changed", "c"),
     "drifted": ("drift", "d"),
     "delivered": ("good", ""),
+    "never sent": ("drift", "v"),
     "not delivered": ("lost", "n"),
     "not sent": ("odd", "s"),
     "unsupported": ("odd", "u"),

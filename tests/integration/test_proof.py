@@ -12,6 +12,7 @@ import requests
 
 from tests.integration.bus.bus_harness import HttpPeer
 from tests.integration.fleet_estate import Estate
+from tests.integration.fleet_play import writes
 from tests.integration.listener_process import RunningListener, wait_for
 
 # OpenBMC drops the marker's id, iDRAC sends a real alert as its test, plain keeps everything.
@@ -127,6 +128,40 @@ def test_check_mode_announces_and_sends_nothing(estate):
     assert done.status == 0, done.output
     assert all("would be asked" in verdict for verdict in done.summary().values())
     assert estate.listener.api("/api/v1/events", limit=1).json()["head"] == head
+
+
+def test_coverage_names_who_sends_and_to_whom(estate, tmp_path):
+    """The playbook coverage, through listener_coverage, in its report and in /metrics; it changes nothing on a BMC."""
+    running, headers = estate.listener, {"Authorization": f"Bearer {estate.listener.api_token}"}
+    foreign = {"Destination": "https://192.0.2.99/others", "Protocol": "Redfish", "Context": "theirs"}
+    shared = estate.fleet.by_vendor("plain")[0]
+    shared.seed_subscriptions(*shared.subscriptions(), foreign)
+    for name in ("stranger", "old"):
+        assert running.post({"Events": [{"EventId": "1"}]}, f"/events/{name}").status_code == 200
+    retired = {"sources": [{"name": "old", "state": "retired"}]}
+    url = running.manage_url + "/api/v1/sources"
+    assert requests.patch(url, json=retired, headers=headers, timeout=10).status_code == 200
+    wait_for(lambda: running.api("/api/v1/events", source="old").json()["events"], 60)
+    writes_before = len(writes(estate.fleet))
+
+    page = tmp_path / "coverage.html"
+    done = estate.play("redfleet.events.coverage", "-e", f"report={page}")
+    assert done.status == 0, done.output
+    assert len(writes(estate.fleet)) == writes_before
+    found = running.api("/api/v1/coverage").json()
+    expected = {name: [] for name in ("never_sent", "not_subscribed", "unread")}
+    assert found["findings"] == {
+        **expected,
+        "unknown_sender": ["stranger"],
+        "retired_sends": ["old"],
+        "foreign_destination": [foreign["Destination"]],
+    }
+    assert found["asked"] == 3
+    metrics = requests.get(running.manage_url + "/metrics", timeout=10).text
+    assert 'event_listener_coverage_findings{finding="foreign_destination"} 1.0' in metrics
+    assert "event_listener_coverage_bmcs 3.0" in metrics
+    (other, *_) = json.loads(page.with_suffix(".json").read_text())["sections"]
+    assert other["rows"] == [[foreign["Destination"], 1, shared.name]]
 
 
 def test_the_api_of_proofs(estate):

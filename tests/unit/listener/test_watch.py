@@ -77,6 +77,6 @@ def test_what_is_no_care_is_refused(document):
 
 def test_coverage_has_known_findings_only():
     """A finding is a label of a metric."""
-    assert coverage_of({"asked": 3, "findings": {"full": ["b1"]}}).findings == {"full": ["b1"]}
+    assert coverage_of({"asked": 3, "findings": {"unread": ["b1"]}}).findings == {"unread": ["b1"]}
     with pytest.raises(InvalidUpkeepError, match="there are never_sent"):
         coverage_of({"asked": 3, "findings": {"else": []}})

@@ -17,7 +17,6 @@ FINDINGS = (
     "retired_sends",
     "not_subscribed",
     "foreign_destination",
-    "full",
     "unread",
 )
 

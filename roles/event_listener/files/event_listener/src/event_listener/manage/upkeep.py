@@ -32,11 +32,11 @@ def blueprint(connection: Connection) -> Blueprint:
         connection.store.upkeep.take_care(changes(document["sources"], time.time_ns()))
         return _answer(connection.store)
 
-    @routes.put("/coverage")
+    @routes.post("/coverage")
     def report() -> Response:
         found = coverage_of(request.get_json(force=True))
         connection.store.upkeep.report_coverage(msgspec.to_builtins(found), time.time_ns())
-        return Response(status=204)
+        return jsonify(msgspec.to_builtins(found))
 
     @routes.get("/coverage")
     def coverage() -> Response:
