@@ -13,6 +13,10 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     error_for,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._event_service import EventService
+from ansible_collections.redfleet.events.plugins.module_utils._manager_attributes import (
+    ManagerAttributes,
+    wanted_switches,
+)
 from ansible_collections.redfleet.events.plugins.module_utils._redact import masked
 
 Resource = dict[str, Any]
@@ -65,7 +69,10 @@ def setting_changes(wanted: Resource, shown: Resource, always_password: bool) ->
 def apply_settings(service: EventService, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Make the EventService have the declared settings; the keys of the module's result."""
     wanted, shown = declared_settings(params), service.settings
-    missing = missing_settings(wanted, shown)
+    switches, attributes = wanted_switches(params), ManagerAttributes(service)
+    if switches:
+        attributes.read()
+    missing = missing_settings(wanted, shown) + attributes.missing(switches)
     if missing and params["on_unsupported"] == "fail":
         raise UnsupportedError(
             f"The EventService of {service.where} has no {', '.join(missing)}.",
@@ -75,14 +82,19 @@ def apply_settings(service: EventService, params: dict[str, Any], check_mode: bo
     changes = setting_changes(wanted, shown, always)
     before = {name: shown.get(name) for name in changes}
     after = {**before, **{name: _merged(shown.get(name), value) for name, value in changes.items()}}
+    turned = attributes.changes(switches)
+    before.update({name: attributes.shown[name] for name in turned})
+    after.update(turned)
     if changes and not check_mode:
         _write(service, changes)
+    if turned and not check_mode:
+        _turn(attributes, turned, wrote=bool(changes))
     return {
-        "changed": bool(changes),
+        "changed": bool(changes or turned),
         "unsupported": missing,
         "diff": {"before": masked(before), "after": masked(after)},
         "event_service": masked({name: service.settings.get(name) for name in (*SETTINGS.values(), "SMTP")}),
-        "msg": _sentence(service.where, list(changes), check_mode),
+        "msg": _sentence(service.where, [*changes, *turned], check_mode),
         "service": service.identity(),
     }
 
@@ -105,6 +117,14 @@ def _write(service: EventService, changes: Resource) -> None:
             )
     except RedfishError as error:
         error.changed = True
+        raise
+
+
+def _turn(attributes: ManagerAttributes, turned: dict[str, str], wrote: bool) -> None:
+    try:
+        attributes.write(turned)
+    except RedfishError as error:
+        error.changed = error.changed or wrote
         raise
 
 

@@ -161,7 +161,8 @@ options:
   identify:
     description:
       - Whether to read model, serial and firmware of the BMC into RV(service), which takes up to four requests.
-      - V(on_change) does it only when something changes.
+      - V(on_change) does it only when something changes. An iDRAC is then also asked whether its alerts are on (three
+        requests).
     type: str
     choices: [always, on_change, never]
     default: on_change
@@ -221,6 +222,13 @@ unsupported:
   returned: success
   type: list
   elements: str
+silent:
+  description:
+    - Sentences that say why the BMC sends nothing although it is subscribed, as far as that can be told, such as an
+      EventService that is disabled. M(redfleet.events.event_service) repairs what can be repaired.
+  returned: success
+  type: list
+  elements: str
 unverified:
   description: Redfish names of declared properties that the BMC does not show, so that a drift would go unnoticed.
   returned: success
@@ -277,6 +285,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._argspec import wi
 from ansible_collections.redfleet.events.plugins.module_utils._declaration import desired_from
 from ansible_collections.redfleet.events.plugins.module_utils._event_service import EventService
 from ansible_collections.redfleet.events.plugins.module_utils._module import serve
+from ansible_collections.redfleet.events.plugins.module_utils._readiness import why_silent
 from ansible_collections.redfleet.events.plugins.module_utils._reconcile import reconcile
 
 TEXTS = {"type": "list", "elements": "str"}
@@ -321,10 +330,14 @@ ARGUMENT_SPEC = with_connection(
 
 def run(service: EventService, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Reconcile one subscription; see RETURN."""
-    result = reconcile(service, desired_from(params), check_mode)
+    desired = desired_from(params)
+    result = reconcile(service, desired, check_mode)
     result["service"] = service.identity()
-    if params["identify"] == "always" or (params["identify"] == "on_change" and result["changed"]):
+    thorough = params["identify"] == "always" or (params["identify"] == "on_change" and result["changed"])
+    if thorough:
         result["service"].update(service.hardware())
+    if desired.present:
+        result["silent"] = why_silent(service, desired.properties, result["subscription"], thorough)
     return result
 
 

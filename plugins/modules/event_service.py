@@ -32,6 +32,18 @@ options:
   delivery_retry_interval_seconds:
     description: Seconds between two attempts.
     type: int
+  alert_enable:
+    description:
+      - Whether an iDRAC sends alerts at all, its attribute C(IPMILan.1.AlertEnable). While that is off, it takes
+        subscriptions and stays silent.
+      - BMCs of others have no such switch, and are as declared with V(true).
+    type: bool
+  ignore_certificate_errors:
+    description:
+      - Whether an iDRAC sends to listeners whose certificate it can't verify, its attribute
+        C(RedfishEventing.1.IgnoreCertificateErrors). V(true) gives up the check for all of its subscriptions.
+      - BMCs of others have no such switch, and are as declared with V(false).
+    type: bool
   smtp:
     description: How the BMC sends mail to subscriptions by SMTP.
     type: dict
@@ -138,6 +150,8 @@ ARGUMENT_SPEC = with_connection(
         "service_enabled": {"type": "bool"},
         "delivery_retry_attempts": {"type": "int"},
         "delivery_retry_interval_seconds": {"type": "int"},
+        "alert_enable": {"type": "bool"},
+        "ignore_certificate_errors": {"type": "bool"},
         "smtp": {"type": "dict", "options": SMTP_SPEC},
         "update_smtp_password": {
             "type": "str",

@@ -48,6 +48,8 @@ def verdict(result, audit=False):
         return REASONS.get(result.get("reason"), "failed"), message
     dropped = result.get("unsupported") or []
     detail = f"without {', '.join(dropped)}, which the BMC does not know" if dropped else ""
+    if result.get("silent"):
+        detail = "; ".join(filter(None, [detail, f"STAYS SILENT: {', '.join(result['silent'])}"]))
     if not result.get("changed"):
         return "ok", detail
     return ("drifted" if audit else "changed"), "; ".join(filter(None, [changes(result), detail]))
