@@ -13,7 +13,7 @@ import time
 from event_listener import config_file, journal_writer, metrics
 from event_listener.auth import Authenticator
 from event_listener.journal import Journal
-from event_listener.serve import IngestServer, ingest_credentials, open_binds, serve_ingest
+from event_listener.serve import IngestServer, credentials_of, open_binds, serve_ingest
 
 
 class JournalOff(IngestServer):
@@ -24,7 +24,7 @@ class JournalOff(IngestServer):
         from event_listener.ingest import Receiver, create_app
         from event_listener.ingest_worker import notices
 
-        authenticator = Authenticator(ingest_credentials(self.settings.ingest))
+        authenticator = Authenticator(credentials_of(self.settings.ingest.credentials))
         self.receiver = Receiver(self.settings, authenticator, lambda _entry, _timeout: 1, notices)
         return create_app(self.receiver)
 

@@ -10,7 +10,7 @@ from event_listener.settings import Sinks
 from event_listener.sinks import SINKS
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-PAGES = [DOCS / "event-bus.md", *sorted((DOCS / "sinks").glob("*.md"))]
+PAGES = [DOCS / "event-bus.md", DOCS / "sites.md", *sorted((DOCS / "sinks").glob("*.md"))]
 
 
 def examples(page):

@@ -17,6 +17,7 @@ from event_listener.proofs import Announcement, announce
 from event_listener.store import (
     Arrival,
     FencedError,
+    Given,
     Query,
     RegistriesFullError,
     Settled,
@@ -461,13 +462,16 @@ def test_a_query_means_the_same_with_and_without_the_database(store):
     for seq in range(1, 61):
         records = (Record(**{name: chance.choice(choices) for name, choices in values.items()}, record={}),)
         owner = Owner(chance.choice(["/", "/a/", "/a/b/", "/ab/"]), chance.choice([None, "x"]))
-        write(store, arrival(seq, source=f"bmc{seq % 3}", records=records, owner=owner))
+        who = {"source": f"bmc{seq % 3}", "owner": owner}
+        given = Given(id=f"far-{seq}-0", address="a", received_ns=seq * 1000, site="dc1", **who)
+        write(store, arrival(seq, records=records, given=(given,) if seq % 5 == 0 else (), **who))
     everything = store.log.read_events_after(0, 100)
     conditions = {
         "after": 7, "before": 50, "since_ns": 9000, "until_ns": 40_000, "source": ("bmc1", "bmc2"),
         "id": tuple(event.id for event in everything[::2]), "category": ("AlertEvent",), "type": ("A.B",),
         "level": ("ERROR", "INFO"), "origin": ("test",), "resource_type": ("Fan",), "resource_id": ("/f/1",),
         "start_id": ("/t/1",), "domain": ("/a/",), "account": ("x",), "below": "/a/",
+        "site": ("dc1",),
         "scope": Scope(Reach.ACCOUNT, "/a/", "x"),
     }  # fmt: skip
     assert {*conditions, "limit", "order"} == set(Query.__struct_fields__)

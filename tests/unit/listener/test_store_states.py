@@ -3,6 +3,7 @@
 
 import random
 
+import msgspec
 import pytest
 from event_listener.event import Origin
 from event_listener.normalise.redfish import records
@@ -82,6 +83,13 @@ def test_only_live_events_say_something_about_now(store, origin):
     store.log.add([arrival(4, event("ResourcePoweredOff"), origin=Origin.IMPORT)])
     assert states(store) == {("bmc1", SYSTEM, "power"): "On"}
     assert transitions(store)[1:3] == [("power", None, "Off")] * 2
+
+
+def test_a_repeat_moves_nothing_however_late_it_comes(store):
+    write(store, arrival(1, event("ResourcePoweredOn")))
+    write(store, arrival(2, event("ResourcePoweredOff")))
+    write(store, msgspec.structs.replace(arrival(3, event("ResourcePoweredOn")), repeats=(f"{JOURNAL}-1-0",)))
+    assert states(store) == {("bmc1", SYSTEM, "power"): "Off"}
 
 
 def test_what_changed_is_shown_before_what_did_not(store):

@@ -24,6 +24,7 @@ _OPTIONAL = {
     "eventid": "event_id",
     "context": "context",
     "account": "account",
+    "site": "site",
     "bmctime": "time",
     "correlationid": "start_id",
     "resourcetype": "resource_type",

@@ -156,6 +156,7 @@ def _inconsistencies(settings: Settings) -> typing.Iterator[str]:
             yield f"ingest.{name}: {error}; give CIDR networks such as 10.0.0.0/8 or 2001:db8::/32"
     for section, names in (
         ("ingest.credentials", [item.name for item in ingest.credentials]),
+        ("ingest.sites", [item.name for item in ingest.sites]),
         ("manage.tokens", [item.name for item in settings.manage.tokens]),
         ("sinks", ["text_log", "json_lines", *(item.name for item in settings.sinks.bus())]),
         ("routes", [item.name for item in settings.routes]),

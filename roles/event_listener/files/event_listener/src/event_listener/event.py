@@ -93,6 +93,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Event(Record, frozen=True, kw_only=True):
     """A record with its identity: who sent it, when it was received (ns since 1970, UTC), its place in the log.
 
+    ``site`` is the listener that forwarded it to this one.
     ``domain`` and ``account`` are those that its source had when it was indexed: who may see it (policy.py).
     ``repeat_of`` is the id of the event that it says once more, as BMCs do that miss an answer.
     """
@@ -106,6 +107,7 @@ class Event(Record, frozen=True, kw_only=True):
     domain: str = "/"
     account: str | None = None
     repeat_of: str | None = None
+    site: str | None = None
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +155,7 @@ def as_json(event: Event) -> dict[str, Any]:
         "address": event.address,
         "domain": event.domain,
         "account": event.account,
+        "site": event.site,
         "origin": event.origin.value,
         "category": event.category.value,
         "type": event.type,

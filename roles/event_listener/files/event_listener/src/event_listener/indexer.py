@@ -17,13 +17,14 @@ import msgspec
 from event_listener.event import Origin, public_id
 from event_listener.gaps import missing, seen
 from event_listener.journal import STATUS_OK, Entry, JournalReader
+from event_listener.normalise.forwarded import SITE, Forwarded, ForwardedError, forwarded
 from event_listener.normalise.redfish import normalise
 from event_listener.proofs import Proof, settle
 from event_listener.registry import Directory, Source
 from event_listener.registry_catalogue import Catalogue
 from event_listener.registry_snapshot import SourceEntry, write_snapshot
 from event_listener.repeats import Recent
-from event_listener.store import Arrival, Settled, Store
+from event_listener.store import Arrival, Given, Settled, Store
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +137,8 @@ class Indexer:
             self._recent.note(one.source, one.record, one.event_id, one.received_ns)
 
     def _marked(self, arrival: Arrival) -> Arrival:
-        """An arrival with its repeats marked; what we added ourselves repeats nothing."""
-        if arrival.origin is not Origin.LIVE or not arrival.records:
+        """An arrival with its repeats marked; what we added ourselves repeats nothing, and a site marked its own."""
+        if arrival.origin is not Origin.LIVE or not arrival.records or arrival.given:
             return arrival
         repeats = tuple(
             self._recent.repeats(
@@ -172,6 +173,8 @@ class Indexer:
         return msgspec.structs.replace(arrival, records=records) if records else None
 
     def _arrival(self, journal_id: str, seq: int, entry: Entry) -> Arrival:
+        if entry.credential.startswith(SITE):
+            return self._forwarded(journal_id, seq, entry)
         identity = self._directory.identify(entry.source, entry.peer)
         meaning = functools.partial(self._catalogue.find, identity.make)
         found = normalise(entry.body, meaning) if entry.status == STATUS_OK else None
@@ -189,6 +192,42 @@ class Indexer:
             origin=Origin.BACKFILL if is_backfill(entry) else Origin.LIVE,
             records=found.records if found else (),
             problem=found.problem if found else entry.reason or "malformed",
+        )
+
+    def _forwarded(self, journal_id: str, seq: int, entry: Entry) -> Arrival:
+        """What a site forwarded: each event is who it was there; to whom it belongs is for our registry to say."""
+        site = entry.credential.removeprefix(SITE)
+        problem = ""
+        events: tuple[Forwarded, ...] = ()
+        try:
+            events = forwarded(entry.body, site)
+        except ForwardedError as error:  # ingest looked, so another version did
+            problem = str(error)
+        return Arrival(
+            journal_id=journal_id,
+            journal_seq=seq,
+            received_ns=entry.received_ns,
+            source=entry.credential,
+            address=f"site-{site}",
+            peer=entry.peer,
+            credential=entry.credential,
+            content_type=entry.content_type,
+            body=entry.body,
+            records=tuple(event.record for event in events),
+            given=tuple(self._given(event) for event in events),
+            problem=problem,
+        )
+
+    def _given(self, event: Forwarded) -> Given:
+        owner = self._directory.identify(event.source, event.address).owner
+        return Given(
+            id=event.id,
+            source=event.source,
+            address=event.address,
+            received_ns=event.received_ns,
+            owner=owner,
+            site=event.site,
+            repeat_of=event.repeat_of,
         )
 
     def close(self) -> None:

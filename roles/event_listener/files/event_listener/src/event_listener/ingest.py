@@ -111,7 +111,7 @@ class Receiver:
 
     def receive(self, environ: dict[str, Any], source: str | None, secret: str | None = None) -> Response:
         """Return the answer to a POST for `source` and path `secret` (in the path; None for `/`)."""
-        peer = self._peers.resolve(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+        peer = self._peer(environ)
         try:
             credential, registered = self._admit(environ, source, peer, secret)
             with contextlib.ExitStack() as memory:
@@ -124,26 +124,35 @@ class Receiver:
             return self._unavailable(error)
         return self._accepted(entry, registered)
 
+    def _peer(self, environ: dict[str, Any]) -> str:
+        return self._peers.resolve(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+
     def _admit(
         self, environ: dict[str, Any], source: str | None, peer: str, secret: str | None
     ) -> tuple[str, SourceEntry | None]:
         """Return the credential's name and the registered source; raises RefusedError."""
-        if self._allowed and not contains(self._allowed, peer):
-            detail = "this network is not allowed to send events"
-            self._refuse_stranger(environ, peer, 403, "network", detail)
+        self._check_network(environ, peer)
         registered = self._registry.find(source, peer)
         credential = self._credential(environ, peer, registered, secret)
-        _welcome(environ)
+        welcome(environ)
         if self._registry.problem:
             self._notices.warn("registry", self._registry.problem)
         if self._settings.registered_only and (registered is None or registered.state == "retired"):
             self._refuse(environ, _DISCARD_STRANGER, 403, "unregistered", "this source is not in the registry")
+        self._check_encoding(environ)
+        return credential, registered
+
+    def _check_network(self, environ: dict[str, Any], peer: str) -> None:
+        if self._allowed and not contains(self._allowed, peer):
+            detail = "this network is not allowed to send events"
+            self._refuse_stranger(environ, peer, 403, "network", detail)
+
+    def _check_encoding(self, environ: dict[str, Any]) -> None:
         if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in ("", "identity"):
             detail = "compressed bodies are not taken"
             self._refuse(
                 environ, self._settings.quarantine_max_body, 415, "compressed", detail, {"Accept-Encoding": "identity"}
             )
-        return credential, registered
 
     def _credential(
         self, environ: dict[str, Any], peer: str, registered: SourceEntry | None, secret: str | None
@@ -206,6 +215,11 @@ class Receiver:
             body=body,
         )
 
+    def receive_forwarded(self, environ: dict[str, Any]) -> Response:
+        """Return the answer to a site's POST of CloudEvents; without sites there is no such path."""
+        discard_body(environ, _DISCARD_STRANGER, self._settings.body_timeout)
+        return _not_found()
+
     def _refuse_stranger(
         self, environ: dict[str, Any], peer: str, status: int, reason: str, detail: str,
         headers: dict[str, str] | None = None,
@@ -235,23 +249,21 @@ class Receiver:
                 f"malformed {entry.peer}", f"kept a malformed payload of {entry.peer} in quarantine: {entry.reason}"
             )
             if self._settings.malformed_status >= 300:
-                return _answer(self._settings.malformed_status, {"status": "quarantined", "detail": entry.reason})
+                return answer(self._settings.malformed_status, {"status": "quarantined", "detail": entry.reason})
         status = (registered.response_status if registered else None) or self._settings.response_status
-        return _answer(status, {"status": "stored"})
+        return answer(status, {"status": "stored"})
 
     def _refused(self, refusal: RefusedError, source: str | None, peer: str) -> Response:
         metrics.REFUSED.labels(refusal.reason).inc()
         named = f"{peer} ({source})" if source else peer
         self._notices.warn(f"{refusal.reason} {peer}", f"refused {refusal.status} {named}: {refusal.detail}")
-        return _answer(refusal.status, {"status": "refused", "detail": refusal.detail}, refusal.headers)
+        return answer(refusal.status, {"status": "refused", "detail": refusal.detail}, refusal.headers)
 
     def _unavailable(self, error: JournalUnavailableError) -> Response:
         metrics.UNAVAILABLE.inc()
         self._notices.warn("unavailable", f"answering 503: {error}")
         headers = {"Retry-After": str(self._settings.retry_after)}
-        return _answer(
-            503, {"status": "unavailable", "detail": "the event can't be stored now; send it again"}, headers
-        )
+        return answer(503, {"status": "unavailable", "detail": "the event can't be stored now; send it again"}, headers)
 
 
 def create_app(receiver: Receiver) -> Flask:
@@ -266,25 +278,31 @@ def create_app(receiver: Receiver) -> Flask:
             return _not_found()
         return receiver.receive(request.environ, source, secret)
 
+    def forwarded() -> Response:
+        return receiver.receive_forwarded(request.environ)
+
     for rule in ("/", "/events/<source>", "/events/<source>/<secret>"):
         app.add_url_rule(rule, "receive", receive, methods=["POST"], provide_automatic_options=False)
+
+    app.add_url_rule("/cloudevents", "forwarded", forwarded, methods=["POST"], provide_automatic_options=False)
 
     @app.errorhandler(HTTPException)
     def _http_error(error: HTTPException) -> Response:
         discard_body(request.environ, _DISCARD_STRANGER, 5)
         if error.code == 405:
-            return _answer(405, {"status": "refused", "detail": "only POST is answered here"}, {"Allow": "POST"})
-        return _not_found() if error.code == 404 else _answer(error.code or 400, {"status": "refused"})
+            return answer(405, {"status": "refused", "detail": "only POST is answered here"}, {"Allow": "POST"})
+        return _not_found() if error.code == 404 else answer(error.code or 400, {"status": "refused"})
 
     @app.errorhandler(Exception)
     def _bug(error: Exception) -> Response:
         logger.error("a request failed in an unforeseen way; please report this", exc_info=error)
-        return _answer(500, {"status": "error"})
+        return answer(500, {"status": "error"})
 
     return app
 
 
-def _welcome(environ: dict[str, Any]) -> None:
+def welcome(environ: dict[str, Any]) -> None:
+    """Say that right credentials were shown."""
     # Set by our worker: from here on the connection isn't a stranger's.
     welcome = getattr(environ["wsgi.input"], "welcome", None)
     if welcome is not None:
@@ -292,10 +310,10 @@ def _welcome(environ: dict[str, Any]) -> None:
 
 
 def _not_found() -> Response:
-    return _answer(404, {"status": "refused", "detail": "post to / or /events/<source>"})
+    return answer(404, {"status": "refused", "detail": "post to / or /events/<source>"})
 
 
-def _answer(status: int, body: dict[str, str], headers: dict[str, str] | None = None) -> Response:
+def answer(status: int, body: dict[str, str], headers: dict[str, str] | None = None) -> Response:
     """Return an answer that every known BMC takes: a length, and a short JSON body (none with 204)."""
     if status == 204:
         return Response(status=204, headers=headers)

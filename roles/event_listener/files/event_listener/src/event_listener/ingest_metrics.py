@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the ingest process counts. Label values are few and ours, never a client's text."""
+"""What the ingest process counts. Label values are few and ours (or the configuration's), never a client's text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from prometheus_client import Counter, Histogram
 
 PAYLOADS = Counter(
     "event_listener_ingest_payloads_total", "Payloads stored and acknowledged, by status (ok, malformed).", ["status"]
+)
+FORWARDED = Counter(
+    "event_listener_ingest_forwarded_total", "Events that sites forwarded, stored and acknowledged.", ["site"]
 )
 BYTES = Counter("event_listener_ingest_bytes_total", "Bytes of stored payloads.")
 REFUSED = Counter(

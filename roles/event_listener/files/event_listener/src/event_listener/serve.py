@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,8 @@ from event_listener.console import console_from_environment
 from event_listener.journal import prepare_journal
 from event_listener.journal_writer import JournalWriter
 from event_listener.secrets import SecretError, read_secret
-from event_listener.settings import Ingest, Settings
+from event_listener.settings import Ingest, IngestCredential, Settings
+from event_listener.settings_sites import Site
 from event_listener.sockets import activated_by_systemd, inherited, open_sockets
 
 logger = logging.getLogger(__name__)
@@ -28,15 +29,20 @@ logger = logging.getLogger(__name__)
 Options = dict[str, Any]
 
 
-def ingest_credentials(settings: Ingest) -> list[Credential]:
+def credentials_of(items: Iterable[IngestCredential | Site]) -> list[Credential]:
     """Return the credentials with their secrets. Raises SecretError."""
     found = []
-    for item in settings.credentials:
+    for item in items:
         reference = item.password if item.username is not None else item.token
         if reference is None:  # the settings' own check allows no such credential
-            raise SecretError(f"ingest.credentials: {item.name} has no secret")
+            raise SecretError(f"ingest: {item.name} has no secret")
         found.append(Credential(item.name, read_secret(reference), item.username))
     return found
+
+
+def _secrets(settings: Ingest) -> tuple[list[Credential], list[Credential]]:
+    """Those of BMCs and those of sites. Raises SecretError."""
+    return credentials_of(settings.credentials), credentials_of(settings.sites)
 
 
 def prepare_state(settings: Settings) -> None:
@@ -110,7 +116,7 @@ class IngestServer(_Server):
 
     def __init__(self, settings: Settings, path: str, binds: Options) -> None:
         self._path = path
-        self._credentials = ingest_credentials(settings.ingest)
+        self._credentials, self._sites = _secrets(settings.ingest)
         self._prepare_tls(settings.ingest)
         self.writer = JournalWriter(settings.state_dir)
         super().__init__(settings, {**binds, **self._ingest_options(settings.ingest)})
@@ -148,27 +154,28 @@ class IngestServer(_Server):
         """Take the changed configuration, if it is good."""
         try:
             settings = config_file.load(self._path)
-            credentials = ingest_credentials(settings.ingest)
+            credentials, sites = _secrets(settings.ingest)
             self._prepare_tls(settings.ingest)
         except (config_file.ConfigError, SecretError, tls.TlsError) as error:
             logger.error("the changed configuration is not used, the old one stays: %s", error)  # noqa: TRY400 - no trace
             return
-        self.settings, self._credentials = settings, credentials
+        self.settings, self._credentials, self._sites = settings, credentials, sites
         self._options.update(self._ingest_options(settings.ingest))
         super().reload()
 
     def load(self) -> Any:
         """Return the application (in a worker, after the fork and gevent's patching)."""
         from event_listener.group_commit import GroupCommit  # noqa: PLC0415 - counts; see metrics.py
-        from event_listener.ingest import Receiver, create_app  # noqa: PLC0415 - same
+        from event_listener.ingest import create_app  # noqa: PLC0415 - same
         from event_listener.ingest_metrics import observe_commit  # noqa: PLC0415 - same
+        from event_listener.ingest_sites import CentralReceiver  # noqa: PLC0415 - same
         from event_listener.ingest_worker import notices  # noqa: PLC0415 - same
         from event_listener.journal_client import JournalClient  # noqa: PLC0415 - same
 
         commit = GroupCommit(JournalClient(self.writer.address).append, observe_commit, _end_process)
-        authenticator = Authenticator(self._credentials)
-        self.receiver = Receiver(
-            self.settings, authenticator, commit.submit, notices, stored=console_from_environment()
+        bmcs, sites = Authenticator(self._credentials), Authenticator(self._sites)
+        self.receiver = CentralReceiver(
+            self.settings, bmcs, sites, commit.submit, notices, stored=console_from_environment()
         )
         return create_app(self.receiver)
 
@@ -203,7 +210,7 @@ def serve_ingest(settings: Settings, path: str, binds: Options | None = None) ->
     prepare_state(settings)
     _allow_connections()
     metrics.enable_multiprocess(settings.state_dir)
-    if not settings.ingest.credentials:
+    if not settings.ingest.credentials and not settings.ingest.sites:
         logger.warning("ingest.credentials is empty: every POST is refused with 401 until there is one")
     IngestServer(settings, path, _binds(settings.ingest.bind) if binds is None else binds).run()
 

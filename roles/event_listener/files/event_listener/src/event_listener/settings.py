@@ -17,6 +17,7 @@ from event_listener.settings_base import Secret, Section
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_files import FileSink
 from event_listener.settings_nginx import Nginx
+from event_listener.settings_sites import Site
 from event_listener.settings_sources import SourcesSettings
 from event_listener.settings_tls import Tls
 
@@ -40,6 +41,9 @@ class IngestCredential(Section, frozen=True):
         half = (self.username is None) != (self.password is None)
         if half or basic == (self.token is not None):
             msg = "give username and password (Basic), or token (Bearer)"
+            raise ValueError(msg)
+        if self.name.startswith("site:"):
+            msg = "a name that begins with site: is for ingest.sites"
             raise ValueError(msg)
         if self.username is not None and ":" in self.username:
             msg = "a Basic username can't hold a colon (RFC 7617)"
@@ -67,6 +71,9 @@ class Ingest(Section, frozen=True):
     credentials: Annotated[
         list[IngestCredential],
         Meta(description="Who may post. Several are valid at once, so that they can be rotated. None means: nobody."),
+    ] = field(default_factory=list)
+    sites: Annotated[
+        list[Site], Meta(description="Listeners of sites that forward their events here, to `POST /cloudevents`.")
     ] = field(default_factory=list)
     registered_only: Annotated[
         bool, Meta(description="Refuse (403) sources that are not in the registry, or are retired there.")

@@ -17,7 +17,7 @@ from event_listener.store.accounts import Tree
 from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
-from event_listener.store.log import Arrival, EventLog, Written
+from event_listener.store.log import Arrival, EventLog, Given, Written
 from event_listener.store.message_registries import IMPORTED, Listed, MessageRegistries, RegistriesFullError, Stored
 from event_listener.store.message_registries import VERSION as MESSAGE_REGISTRIES
 from event_listener.store.move import marker
@@ -43,6 +43,7 @@ __all__ = [
     "Cursors",
     "EventLog",
     "FencedError",
+    "Given",
     "Held",
     "LaneStatus",
     "Lease",

@@ -15,11 +15,27 @@ from event_listener.policy import Owner
 from event_listener.store import rows, schema, states
 from event_listener.store.backend import Backend
 from event_listener.store.cursors import position, set_position
+from event_listener.store.forwarded import lacking
 from event_listener.store.proofs import Settled, settle
 
 
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """Who an event is, which is known where it isn't the journal entry that says so: it was forwarded by ``site``."""
+
+    id: str
+    source: str
+    address: str
+    received_ns: int
+    owner: Owner = Owner()
+    site: str | None = None
+    repeat_of: str | None = None
+
+
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """One journal entry, identified and normalised. With a ``problem`` it goes to quarantine and has no records."""
+    """One journal entry, identified and normalised. With a ``problem`` it goes to quarantine and has no records.
+
+    ``given`` is empty, or says of each record who it is.
+    """
 
     journal_id: str
     journal_seq: int
@@ -34,7 +50,21 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     owner: Owner = Owner()
     records: tuple[Record, ...] = ()
     repeats: tuple[str | None, ...] = ()  # of each record the id of the event that it repeats; () is none
+    given: tuple[Given, ...] = ()
     problem: str = ""
+
+    def identity(self, index: int) -> Given:
+        """Who the record is."""
+        if self.given:
+            return self.given[index]
+        return Given(
+            id=public_id(self.journal_id, self.journal_seq, index),
+            source=self.source,
+            address=self.address,
+            received_ns=self.received_ns,
+            owner=self.owner,
+            repeat_of=self.repeats[index] if self.repeats else None,
+        )
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -59,7 +89,7 @@ class EventLog:
         """
         with self._backend.write() as connection:
             done = position(connection, cursor)
-            fresh = [arrival for arrival in arrivals if arrival.journal_seq > done]
+            fresh = lacking(connection, [arrival for arrival in arrivals if arrival.journal_seq > done])
             good = [arrival for arrival in fresh if not arrival.problem]
             bad = [arrival for arrival in fresh if arrival.problem]
             events = insert_good(connection, states.track(self._backend, connection, good))
@@ -222,26 +252,35 @@ def _event_columns(payload_seq: int, arrival: Arrival) -> Iterable[dict[str, Any
         columns = rows.record_columns(record)
         if arrival.origin is Origin.IMPORT or (arrival.origin is not Origin.LIVE and record.origin is Origin.LIVE):
             columns["origin"] = arrival.origin.value
+        identity = arrival.identity(index)
         yield {
-            "id": public_id(arrival.journal_id, arrival.journal_seq, index),
-            "source": arrival.source,
-            "address": arrival.address,
-            "domain": arrival.owner.domain,
-            "account": arrival.owner.account,
-            "received_ns": arrival.received_ns,
+            "id": identity.id,
+            "source": identity.source,
+            "address": identity.address,
+            "domain": identity.owner.domain,
+            "account": identity.owner.account,
+            "site": identity.site,
+            "repeat_of": identity.repeat_of,
+            "received_ns": identity.received_ns,
             "payload_id": payload_seq,
-            "repeat_of": arrival.repeats[index] if arrival.repeats else None,
             **columns,
         }
 
 
 def _activity(arrivals: Iterable[Arrival]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
+
+    def row(source: str, address: str, seen_ns: int) -> dict[str, Any]:
+        counts = found.setdefault(source, {"source": source, "payloads": 0, "events": 0, "quarantined": 0})
+        counts["address"], counts["last_seen_ns"] = address, seen_ns
+        return counts
+
     for arrival in arrivals:
-        row = found.setdefault(arrival.source, {"source": arrival.source, "payloads": 0, "events": 0, "quarantined": 0})
-        row["address"], row["last_seen_ns"] = arrival.address, arrival.received_ns
-        row["quarantined" if arrival.problem else "payloads"] += 1
-        row["events"] += len(arrival.records)
+        of_post = row(arrival.source, arrival.address, arrival.received_ns)
+        of_post["quarantined" if arrival.problem else "payloads"] += 1
+        of_post["events"] += 0 if arrival.given else len(arrival.records)
+        for given in arrival.given:
+            row(given.source, given.address, given.received_ns)["events"] += 1
     return list(found.values())
 
 

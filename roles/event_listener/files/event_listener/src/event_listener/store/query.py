@@ -31,6 +31,7 @@ SETS = (
     "start_id",
     "domain",
     "account",
+    "site",
 )
 
 
@@ -55,6 +56,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     start_id: tuple[str, ...] = ()
     domain: tuple[str, ...] = ()
     account: tuple[str, ...] = ()
+    site: tuple[str, ...] = ()
     below: str = ""
     since_ns: int | None = None
     until_ns: int | None = None

@@ -40,6 +40,7 @@ def event_of(row: Row[Any]) -> Event:
         payload_id=fields["payload_id"],
         domain=fields["domain"],
         account=fields["account"],
+        site=fields["site"],
         category=Category(fields["category"]),
         type=fields["type"],
         level=Level(fields["level"]),

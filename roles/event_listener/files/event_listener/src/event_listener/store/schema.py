@@ -76,6 +76,7 @@ event = Table(
     _text("record"),  # JSON
     Column("domain", Text, nullable=False, server_default="/"),
     _text("account", nullable=True),
+    _text("site", nullable=True),
     Index("event_owner", "domain", "account", "seq"),
     Index("event_source", "source", "seq"),
     Index("event_type", "type", "seq"),

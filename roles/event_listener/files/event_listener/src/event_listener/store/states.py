@@ -7,18 +7,18 @@ source sends itself moves it: an import, a backfill or a test says nothing about
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select, tuple_
 
-from event_listener.event import Observation, Origin, Record, public_id
+from event_listener.event import Observation, Origin, Record
 from event_listener.store import schema
 from event_listener.store.backend import Backend
 
 if TYPE_CHECKING:
-    from event_listener.store.log import Arrival
+    from event_listener.store.log import Arrival, Given
 
 LONGEST_ID = 500  # characters: what a PostgreSQL index takes, and far more than a Redfish URI has
 _KEYS = 2000  # per statement: three parameters each
@@ -77,7 +77,13 @@ def track(backend: Backend, connection: Connection, arrivals: Sequence[Arrival])
 
     Call it in the write transaction that stores them.
     """
-    keys = {key for arrival in arrivals for record in _telling(arrival) for key in _keys(arrival.source, record)}
+    keys = {
+        (arrival.identity(index).source, str(record.resource_id), seen.aspect)
+        for arrival in arrivals
+        for index, record in enumerate(arrival.records)
+        if _tells(arrival, index)
+        for seen in record.observed
+    }
     if not keys:
         return list(arrivals)
     tracker = _Tracker(_known(connection, sorted(keys)))
@@ -99,13 +105,14 @@ class _Tracker:
 
     def take(self, arrival: Arrival) -> Arrival:
         records = tuple(
-            self._record(arrival, index, record) if _tells(arrival, record) else record
+            self._record(arrival, index, record) if _tells(arrival, index) else record
             for index, record in enumerate(arrival.records)
         )
         return msgspec.structs.replace(arrival, records=records)
 
     def _record(self, arrival: Arrival, index: int, record: Record) -> Record:
-        source, resource_id = arrival.source, str(record.resource_id)
+        identity = arrival.identity(index)
+        source, resource_id = identity.source, str(record.resource_id)
         shown: tuple[Observation, str | None] | None = None
         for seen in record.observed:
             if seen.value is None:
@@ -115,12 +122,13 @@ class _Tracker:
             before = old.state if old is not None else None
             if shown is None or (shown[0].value == shown[1] and seen.value != before):
                 shown = seen, before  # what changed says more than what didn't
-            event_id = public_id(arrival.journal_id, arrival.journal_seq, index)
-            self._move(_moved(old, source, record, seen, arrival.received_ns, event_id))
+            self._move(_moved(old, record, seen, identity))
         if shown is None:
             return record
         seen, before = shown
-        return msgspec.structs.replace(record, state_of=seen.aspect, new_state=seen.value, old_state=before)
+        # What a site forwards has an old state already: the site knows better than who listens since yesterday.
+        old_state = before if record.old_state is None else record.old_state
+        return msgspec.structs.replace(record, state_of=seen.aspect, new_state=seen.value, old_state=old_state)
 
     def _move(self, row: ResourceState) -> None:
         key = row.source, row.resource_id, row.aspect
@@ -133,34 +141,26 @@ class _Tracker:
             del self.known[key]
 
 
-def _moved(
-    old: ResourceState | None, source: str, record: Record, seen: Observation, now_ns: int, event_id: str
-) -> ResourceState:
+def _moved(old: ResourceState | None, record: Record, seen: Observation, identity: Given) -> ResourceState:
     state, same = str(seen.value), old is not None and old.state == seen.value
     return ResourceState(
-        source=source,
+        source=identity.source,
         resource_id=str(record.resource_id),
         aspect=seen.aspect,
         resource_type=record.resource_type,
         state=state,
         previous=None if old is None else old.previous if same else old.state,
-        since_ns=old.since_ns if old is not None and same else now_ns,
-        seen_ns=now_ns,
-        event_id=old.event_id if old is not None and same else event_id,
+        since_ns=old.since_ns if old is not None and same else identity.received_ns,
+        seen_ns=identity.received_ns,
+        event_id=old.event_id if old is not None and same else identity.id,
     )
 
 
-def _tells(arrival: Arrival, record: Record) -> bool:
-    live = arrival.origin is Origin.LIVE and record.origin is Origin.LIVE
+def _tells(arrival: Arrival, index: int) -> bool:
+    """Whether a record says something about now. One that is a repeat may come long after another."""
+    record = arrival.records[index]
+    live = arrival.origin is Origin.LIVE and record.origin is Origin.LIVE and arrival.identity(index).repeat_of is None
     return live and bool(record.observed) and record.resource_id is not None and len(record.resource_id) <= LONGEST_ID
-
-
-def _telling(arrival: Arrival) -> Iterable[Record]:
-    return (record for record in arrival.records if _tells(arrival, record))
-
-
-def _keys(source: str, record: Record) -> Iterable[Key]:
-    return ((source, str(record.resource_id), seen.aspect) for seen in record.observed)
 
 
 def _known(connection: Connection, keys: Sequence[Key]) -> dict[Key, ResourceState]:

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of a central listener: the listeners of sites that forward their events to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from event_listener.settings_base import Secret, Section
+
+
+class Site(Section, frozen=True):
+    """A site's listener, by what its `http` sink shows: a token (Bearer), or `username` and `password` (Basic)."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+            description="Names the site; every event from there has it as `site`.",
+        ),
+    ]
+    username: Annotated[str | None, Meta(description="User name of HTTP Basic authentication.")] = None
+    password: Annotated[Secret | None, Meta(description="Password of HTTP Basic authentication.")] = None
+    token: Annotated[Secret | None, Meta(description="Token of `Authorization: Bearer`.")] = None
+
+    def __post_init__(self) -> None:
+        basic = self.username is not None and self.password is not None
+        half = (self.username is None) != (self.password is None)
+        if half or basic == (self.token is not None):
+            msg = "give username and password (Basic), or token (Bearer)"
+            raise ValueError(msg)
