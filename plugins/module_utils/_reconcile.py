@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.redfleet.events.plugins.module_utils._capabilities import Capabilities
@@ -52,7 +53,7 @@ class Reconciler:
     """Applies a plan to one BMC and remembers what it did.
 
     `unsupported` are declared properties that the BMC didn't take or keep, `removed` are URIs, `gap` is the time in
-    seconds without any subscription (None when there was none).
+    seconds without any subscription (None when there was none), which began at `gap_began` (UTC, this host's clock).
     """
 
     def __init__(self, service: EventService, desired: Desired):
@@ -61,6 +62,7 @@ class Reconciler:
         self.creator = Creator(service, desired)
         self.removed: list[str] = []
         self.gap: float | None = None
+        self.gap_began: str | None = None
         self._wrote = False
         self._not_kept: list[str] = []
         self._known: frozenset[str] = frozenset()
@@ -149,6 +151,7 @@ class Reconciler:
     def _replace_in_place(self, decided: Plan) -> Plan:
         """Delete, then create: events in between are missed, so the gap is measured."""
         old, started = _held(decided), time.monotonic()
+        self.gap_began = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._remove(old)
         try:
             member = self.creator.create(decided.payload, self._known - {uri_of(old).rstrip("/")})
@@ -259,6 +262,7 @@ def _outcome(
         "credential": _credential(desired, worker, done),
         "unverified": not_shown(desired, done.member, service.capabilities) if member else [],
         "gap": worker.gap,
+        **({"gap_began": worker.gap_began} if worker.gap is not None else {}),
         **diff,
     }
 

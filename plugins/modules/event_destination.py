@@ -244,6 +244,10 @@ gap:
   description: Seconds without any subscription, where a replacement had to delete before it could create.
   returned: success
   type: float
+gap_began:
+  description: When RV(gap) began, in UTC by the clock of the host that ran the task.
+  returned: when there was a gap
+  type: str
 diff:
   description: The subscription before and after.
   returned: changed

@@ -97,4 +97,9 @@ refused:
   returned: success
   type: list
   elements: str
+gaps:
+  description: Hosts that had no subscription while it was replaced, and since when.
+  returned: success
+  type: dict
+  sample: {"bmc7": "2026-03-01T12:00:00+00:00"}
 """

@@ -46,13 +46,23 @@ def verdict(result, audit=False):
         return "unreachable", message
     if result.get("failed"):
         return REASONS.get(result.get("reason"), "failed"), message
-    dropped = result.get("unsupported") or []
-    detail = f"without {', '.join(dropped)}, which the BMC does not know" if dropped else ""
-    if result.get("silent"):
-        detail = "; ".join(filter(None, [detail, f"STAYS SILENT: {', '.join(result['silent'])}"]))
     if not result.get("changed"):
-        return "ok", detail
-    return ("drifted" if audit else "changed"), "; ".join(filter(None, [changes(result), detail]))
+        return "ok", "; ".join(remarks(result))
+    return ("drifted" if audit else "changed"), "; ".join([changes(result), *remarks(result)])
+
+
+def remarks(result):
+    """Return what the user has to know of a subscription that is as declared, as far as it can be."""
+    told = []
+    if result.get("unsupported"):
+        told.append(f"without {', '.join(result['unsupported'])}, which the BMC does not know")
+    if result.get("silent"):
+        told.append(f"STAYS SILENT: {', '.join(result['silent'])}")
+    if result.get("unverified"):
+        told.append(f"{', '.join(result['unverified'])} can't be compared, since the BMC does not show it")
+    if result.get("gap") is not None:
+        told.append(f"{result['gap']:.2f} s without a subscription")
+    return told
 
 
 def changes(result):
@@ -67,7 +77,7 @@ def changes(result):
 def report(rows):
     """Return the summary of rows (host, verdict, detail): lines to print, counts, and who is not as declared.
 
-    Result: {"rows", "lines", "counts": {verdict: n}, "bad": [hosts], "refused": [hosts]}.
+    Result: {"rows", "lines", "counts": {verdict: n}, "bad": [hosts], "refused": [hosts], "gaps": {host: beginning}}.
     """
     rows = sorted(rows, key=lambda row: (VERDICTS.index(row["verdict"]), row["host"]))
     counts = {name: sum(row["verdict"] == name for row in rows) for name in VERDICTS}
@@ -82,6 +92,7 @@ def report(rows):
         "counts": counts,
         "bad": [row["host"] for row in rows if row["verdict"] not in GOOD],
         "refused": [row["host"] for row in rows if row["verdict"] == "refused"],
+        "gaps": {row["host"]: row["gap_began"] for row in rows if "gap_began" in row},
     }
 
 
@@ -93,6 +104,8 @@ def verdicts(results, audit=False):
         row = {"host": host, "verdict": name, "detail": detail}
         if name in ("changed", "drifted"):
             row["diff"] = differences(result)
+        if result and result.get("gap_began"):
+            row["gap_began"] = result["gap_began"]
         rows.append(row)
     return report(rows)
 

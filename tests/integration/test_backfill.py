@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,38 @@ def test_after_an_outage_every_event_is_in_the_log_once(
 
         assert "4 ok" in play(runner, hosts, "backfill", "-e", "backfill_since=1h")
         assert numbers(running, "") == expected
+
+
+def test_what_happens_while_a_subscription_is_replaced_is_backfilled(
+    fleet: Callable[..., Fleet],
+    listener: Callable[..., RunningListener],
+    certificates: dict[str, Path],
+    tmp_path: Path,
+):
+    """A BMC that allows no two subscriptions to a destination has none for a moment: subscribe.yml reads its log."""
+    with listener() as running, fleet(mix="plain-conflict=1", listener_ca=str(certificates["ca"])) as bmcs:
+        runner, (bmc,) = Runner(bmcs, tmp_path), bmcs.bmcs
+        hosts = inventory(tmp_path, bmcs, running)
+        play(runner, hosts, "subscribe")
+        # Creating takes its time, so that there is a moment in which something can happen.
+        bmc.set_faults({"kind": "slow", "seconds": 3, "path": ".*/Subscriptions$", "methods": ["POST"]})
+
+        def happen() -> None:
+            wait_for(lambda: bmc.subscriptions() == [], 120)
+            bmc.emit(*records("meanwhile", 2))
+
+        meanwhile = threading.Thread(target=happen)
+        meanwhile.start()
+        declared = yaml.safe_load((hosts / "listeners.yml").read_text())
+        declared["all"]["vars"]["event_subscription"]["severities"] = ["Warning", "Critical"]
+        (hosts / "listeners.yml").write_text(yaml.safe_dump(declared))
+        told = play(runner, hosts, "subscribe")
+        meanwhile.join()
+        assert "s without a subscription" in told
+        expected = Counter({(bmc.name, f"meanwhile-{number}"): 1 for number in range(2)})
+        wait_for(lambda: numbers(running, "meanwhile") == expected)
+        found = running.api("/api/v1/events", limit=1000, origin="backfill").json()["events"]
+        assert {one["message"] for one in found} >= {"meanwhile-0", "meanwhile-1"}
 
 
 @pytest.fixture(scope="module")

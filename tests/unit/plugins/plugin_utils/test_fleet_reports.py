@@ -17,6 +17,14 @@ from ansible_collections.redfleet.events.plugins.plugin_utils import _fleet
             {"changed": False, "unsupported": ["SendHeartbeat"]},
             ("ok", "without SendHeartbeat, which the BMC does not know"),
         ),
+        (
+            {"changed": False, "unverified": ["Context"]},
+            ("ok", "Context can't be compared, since the BMC does not show it"),
+        ),
+        (
+            {"changed": True, "action": "replace", "gap": 0.5, "gap_began": "2026-03-01T12:00:00+00:00"},
+            ("changed", "replace; 0.50 s without a subscription"),
+        ),
         ({"failed": True, "msg": "no\n  route", "reason": "unreachable"}, ("unreachable", "no route")),
         ({"unreachable": True, "msg": "ssh"}, ("unreachable", "ssh")),
         ({"failed": True, "msg": "m", "reason": "tls"}, ("unreachable", "m")),
@@ -196,10 +204,11 @@ def test_waves_are_joined_each_counted_once():
     """The sum of a play (fleet_summary) is that of its waves; hosts that no wave came to are not reached."""
     waves = {
         "b1": _fleet.verdicts({"b1": {"changed": False}, "b2": {"failed": True, "reason": "tls", "msg": "m"}}),
-        "b3": _fleet.verdicts({"b3": {"changed": True, "action": "create"}}),
+        "b3": _fleet.verdicts({"b3": {"changed": True, "action": "replace", "gap_began": "2026-03-01T12:00:00+00:00"}}),
     }
     waves["b2"] = waves["b1"]
     joined = _fleet.joined(["b1", "b2", "b3", "b4"], waves.get)
     assert joined["counts"] == {"ok": 1, "changed": 1, "unreachable": 1, "not reached": 1}
     assert joined["bad"] == ["b2", "b4"]
+    assert joined["gaps"] == {"b3": "2026-03-01T12:00:00+00:00"}
     assert [row["host"] for row in joined["rows"]] == ["b1", "b3", "b2", "b4"]
