@@ -16,6 +16,7 @@ import json
 import logging
 import time
 import traceback
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -120,6 +121,7 @@ class RedfishClient:
         self.requests = 0
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
+        self.clock_offset: int | None = None  # seconds that its Date was ahead of our clock, at the first answer
         self._library = _Library(connection)
         self._session_uri: str | None = None
         if self.base.startswith("http://"):
@@ -258,6 +260,9 @@ class RedfishClient:
         except RetriesExhaustedError as error:
             raise transport_error(self.base, method, uri, error.__cause__ or error) from error
         text = raw.text
+        answered = {name.lower(): value for name, value in raw.getheaders()}
+        if self.clock_offset is None:
+            self.clock_offset = _ahead(answered.get("date", ""))
         try:
             parsed = json.loads(text) if text.strip() else None
         except ValueError:
@@ -267,7 +272,7 @@ class RedfishClient:
             uri=uri,
             base=self.base,
             status=raw.status,
-            headers={name.lower(): value for name, value in raw.getheaders()},
+            headers=answered,
             text=text,
             body=parsed if isinstance(parsed, dict) else None,
         )
@@ -279,6 +284,14 @@ def _resource(answer: Answer) -> dict[str, Any]:
     if answer.body is None:
         raise not_redfish(answer)
     return answer.body
+
+
+def _ahead(date: str) -> int | None:
+    """Seconds from now to an HTTP date; None where it is none."""
+    try:
+        return round(parsedate_to_datetime(date).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError):
+        return None
 
 
 def _retry_after(answer: Answer, default: float) -> float:

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -185,6 +187,16 @@ class EventService:
             "product": root.get("Product"),
             "redfish_version": root.get("RedfishVersion"),
         }
+
+    def clock_offset(self) -> int | None:
+        """Seconds by which its clock is ahead of ours: by the Date of its answers, else its manager's DateTime."""
+        if self.client.clock_offset is not None:
+            return self.client.clock_offset
+        try:
+            shown = datetime.fromisoformat(str(self._first("Managers").get("DateTime")).replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        return round(shown.timestamp() - time.time())
 
     def hardware(self) -> Resource:
         """Manufacturer, model and serial of the first system, firmware of the first manager; four requests.

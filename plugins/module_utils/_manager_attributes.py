@@ -4,7 +4,7 @@
 """Dell's manager attributes that events depend on. Other BMCs have none, and are as if each had its harmless value.
 
 IPMILan.1.AlertEnable: nothing is sent while it is Disabled (iDRAC-Redfish-Scripting SubscriptionManagementREDFISH.py
-sets it first). RedfishEventing.1.IgnoreCertificateErrors: whether listeners' certificates go unchecked (iDRAC API guides).
+sets it first). RedfishEventing.1.IgnoreCertificateErrors: whether listeners go unchecked (iDRAC API guides).
 """
 
 from __future__ import annotations

@@ -31,6 +31,10 @@ options:
     description: Whether to read model, serial and firmware into RV(service), which takes up to four requests.
     type: bool
     default: false
+  clock:
+    description: Whether to return RV(clock).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -84,6 +88,12 @@ registries:
   returned: success
   type: list
   elements: dict
+clock:
+  description:
+    - C(offset), seconds by which the BMC's clock is ahead of this host's, by the Date of its answers, else by its
+      manager's C(DateTime). Null where it tells neither.
+  returned: when O(clock) is true, else null
+  type: dict
 service:
   description: Who the BMC is, as its ServiceRoot says.
   returned: success
@@ -114,6 +124,7 @@ ARGUMENT_SPEC = with_connection(
     {
         "registries": {"type": "bool", "default": False},
         "hardware": {"type": "bool", "default": False},
+        "clock": {"type": "bool", "default": False},
     }
 )
 
@@ -137,6 +148,7 @@ def run(service: EventService, params: dict[str, Any], check_mode: bool) -> dict
             "server_sent_event_uri": settings.get("ServerSentEventUri"),
         },
         "registries": service.registries() if params["registries"] else None,
+        "clock": {"offset": service.clock_offset()} if params["clock"] else None,
         "service": identity,
         "msg": f"The EventService of {service.where} is {_state(settings)}.",
     }

@@ -9,7 +9,9 @@ import logging
 import socket
 import ssl
 import struct
+import time
 from dataclasses import dataclass
+from email.utils import formatdate
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod
@@ -133,6 +135,8 @@ class RedfishServer(web.Server):
             self._note(call, request, 0, connection.number)
             raise
         self._note(call, request, answer.status, connection.number)
+        if offset := bmc.faults.clock_offset() if bmc.faults else 0.0:
+            answer.headers["Date"] = formatdate(time.time() + offset, usegmt=True)
         return _response(answer)
 
     def _note(self, call: Call, request: web.BaseRequest, status: int, number: int) -> None:
