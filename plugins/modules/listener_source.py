@@ -80,6 +80,9 @@ options:
           - Name of the credential that the BMC's subscription was given, never the secret.
           - The listener notes when it changed, and does not let a credential go that a source still needs.
         type: str
+      heartbeat_minutes:
+        description: Minutes between heartbeats that its subscription sends. V(0) is none.
+        type: int
       path_secrets:
         description:
           - Secret paths of a BMC that can send no header, C(/events/NAME/SECRET).
@@ -167,6 +170,7 @@ SOURCE = {
     "state": {"type": "str", "choices": ["active", "maintenance", "retired"]},
     "response_status": {"type": "int", "choices": [200, 202, 204]},
     "credential": {"type": "str"},
+    "heartbeat_minutes": {"type": "int"},
     "path_secrets": {"type": "list", "elements": "dict", "options": PATH_SECRET, "no_log": False},
 }
 ARGUMENT_SPEC = {

@@ -249,6 +249,10 @@ def source(host, variables, result):
             entry[field] = str(service[field])
     if (result or {}).get("credential") and not result.get("failed"):
         entry["credential"] = result["credential"]
+    held = (result or {}).get("subscription") or {}
+    if "SendHeartbeat" in held and not result.get("failed"):
+        # What the BMC shows, not what was asked for: many can't.
+        entry["heartbeat_minutes"] = int(held.get("HeartbeatIntervalMinutes") or 0) if held["SendHeartbeat"] else 0
     told = [str(service[name]) for name in ("vendor", "product", "redfish_version") if service.get(name)]
     if told:
         entry["service"] = " ".join(told)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ from event_listener.settings import SOURCE_ID_PATTERN
 
 SourceState = Literal["active", "maintenance", "retired"]
 ResponseStatus = Literal[200, 202, 204]
+HeartbeatMinutes = Annotated[int, msgspec.Meta(ge=0, le=65535)]  # 0: it sends none
 _NAME = re.compile(SOURCE_ID_PATTERN)
 _ADDRESS = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,199}")
 
@@ -49,6 +50,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
     state: SourceState = "active"
     response_status: ResponseStatus | None = None
+    heartbeat_minutes: HeartbeatMinutes | None = None
     path_secrets: list[PathSecret] = []
     credential: str | None = None
     """Name of the credential (never the secret) that the BMC was given for its deliveries, and when."""
@@ -84,6 +86,7 @@ class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     account: str | msgspec.UnsetType | None = msgspec.UNSET
     state: SourceState | msgspec.UnsetType = msgspec.UNSET
     response_status: ResponseStatus | msgspec.UnsetType | None = msgspec.UNSET
+    heartbeat_minutes: HeartbeatMinutes | msgspec.UnsetType | None = msgspec.UNSET
     path_secrets: list[PathSecretChange] | msgspec.UnsetType = msgspec.UNSET
     credential: str | msgspec.UnsetType | None = msgspec.UNSET
 

@@ -21,6 +21,7 @@ from event_listener import backoff
 from event_listener.feed import feed_for
 from event_listener.indexer import Indexer
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
+from event_listener.judge import Judge, JudgeThread
 from event_listener.lanes import Lane, Wake, lane_for
 from event_listener.places import Keeper, admit
 from event_listener.probe import ingest_answers
@@ -28,6 +29,7 @@ from event_listener.repeats import Recent
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
+from event_listener.source_health import Expectation
 from event_listener.store import Store, StoreBrokenError, StoreUnavailableError, left_behind, open_store, sqlite_path
 from event_listener.store.migrations import NewerSchemaError
 from event_listener.watch import Watch, Watcher
@@ -127,7 +129,9 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
         for sink in sinks
     ]
     watcher = Watcher(Watch(store, lambda: ingest_answers(settings)), stop)
-    for thread in (*lanes, Keeper((lane.place for lane in lanes), stop), watcher):
+    judge = Judge(store, settings.state_dir, _expectation(settings), lambda: ingest_answers(settings))
+    judging = JudgeThread(judge, settings.sources.health_interval, stop)
+    for thread in (*lanes, judging, Keeper((lane.place for lane in lanes), stop), watcher):
         thread.start()
     recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)
     indexer = Indexer(settings.state_dir, store, settings.relay.batch, recent)
@@ -136,12 +140,17 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     finally:
         stop.set()
         wake.tell()
-        for thread in (*lanes, watcher):
+        for thread in (*lanes, watcher, judging):
             thread.join()
         indexer.close()
     for lane in lanes:
         if lane.broken is not None:
             raise lane.broken
+
+
+def _expectation(settings: Settings) -> Expectation:
+    told = settings.sources
+    return Expectation(told.missed_heartbeats, told.proof_minutes, told.missed_proofs, told.silence_grace)
 
 
 def _index(indexer: Indexer, store: Store, wake: Wake, stop: threading.Event, settings: Settings) -> None:

@@ -21,6 +21,25 @@ class SourcesSettings(Section, frozen=True):
             "it is reached, those of makes that no registered source is of give way.",
         ),
     ] = 67108864
+    health_interval: Annotated[
+        float, Meta(ge=0.05, le=3600, description="Seconds between looks at which sources are silent.")
+    ] = 15.0
+    missed_heartbeats: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="Heartbeats that a source may miss, of those its subscription sends."),
+    ] = 3
+    proof_minutes: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Minutes between runs of `verify.yml` by a timer; sources without heartbeats are judged by it. "
+            "0: there is no timer, and they are never judged silent.",
+        ),
+    ] = 0.0
+    missed_proofs: Annotated[int, Meta(ge=1, le=1000, description="Proofs that a source may miss.")] = 2
+    silence_grace: Annotated[
+        float, Meta(ge=0, le=86400, description="Seconds added to how long a source may be silent.")
+    ] = 60.0
     repeat_window: Annotated[
         float,
         Meta(

@@ -40,13 +40,14 @@ def list_sources(settings: Settings, as_json: bool) -> None:
             source["address"] or "-",
             source["state"] if source["registered"] else "unregistered",
             _age(source["last_seen"]),
+            source["health"]["status"].replace("unjudged", "-"),
             str(source["events"]),
             source["credential"] or "-",
             " ".join(source[name] for name in ("manufacturer", "model", "serial") if source[name]),
         ]
         for source in found
     ]
-    table(["NAME", "ADDRESS", "STATE", "LAST SEEN", "EVENTS", "CREDENTIAL", "HARDWARE"], rows)
+    table(["NAME", "ADDRESS", "STATE", "LAST SEEN", "HEALTH", "EVENTS", "CREDENTIAL", "HARDWARE"], rows)
 
 
 def _age(moment: str | None) -> str:

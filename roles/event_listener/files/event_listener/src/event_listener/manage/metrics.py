@@ -89,6 +89,9 @@ class LogCollector(Collector):
         events = {item.source: float(item.events) for item in heard}
         yield _counter("source_events_total", "Events of a source.", events, "source")
         yield _last_proven(store, limit)
+        silent = sorted(name for name, one in store.health.all().items() if one.silent)
+        yield _gauge("sources_silent", "Sources that were not heard for too long.", {"": len(silent)})
+        yield _gauge("source_silent", "1 for each silent source.", dict.fromkeys(silent[:limit], 1.0), "source")
 
 
 def _upkeep(store: Store) -> Iterator[Metric]:

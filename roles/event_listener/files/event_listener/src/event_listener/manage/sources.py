@@ -13,7 +13,7 @@ from event_listener import registry
 from event_listener.manage.access import needs
 from event_listener.manage.connection import Connection
 from event_listener.policy import Action
-from event_listener.source_view import shown, view
+from event_listener.source_view import STATUSES, shown, view
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,9 @@ def blueprint(connection: Connection) -> Blueprint:
     @routes.get("")
     @needs(Action.READ_SOURCES)
     def all_sources() -> Response:
-        return jsonify(sources=view(connection.store, g.scope))
+        wanted = _status(request.args.get("health"))
+        found = view(connection.store, g.scope)
+        return jsonify(sources=[one for one in found if wanted in (None, one["health"]["status"])])
 
     @routes.get("/<name>")
     @needs(Action.READ_SOURCES)
@@ -35,7 +37,8 @@ def blueprint(connection: Connection) -> Blueprint:
         if (source is None and activity is None) or not g.scope.holds(registry.owner_of(source)):
             raise NotFound(f"source {name} is neither registered nor was it ever heard")
         proven, uses = connection.store.proofs.last_proven().get(name), known.credential_uses(name).get(name)
-        return jsonify(shown(name, source, activity, proven, uses))
+        health = connection.store.health.all().get(name)
+        return jsonify(shown(name, source, activity, proven, uses, health))
 
     @routes.patch("")
     def upsert() -> Response:
@@ -59,3 +62,9 @@ def blueprint(connection: Connection) -> Blueprint:
         return Response(status=204)
 
     return routes
+
+
+def _status(wanted: str | None) -> str | None:
+    if wanted is not None and wanted not in STATUSES:
+        raise BadRequest(f"health {wanted[:40]!r} is none of {', '.join(STATUSES)}")
+    return wanted

@@ -26,6 +26,7 @@ from event_listener.store.postgresql import PostgreSQLBackend
 from event_listener.store.proofs import Proofs, Settled
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
+from event_listener.store.source_health import SourceHealth
 from event_listener.store.sources import VERSION as SOURCES
 from event_listener.store.sources import Activity, Sources
 from event_listener.store.states import ResourceState, StateQuery, States
@@ -95,6 +96,7 @@ class Store:
         self.proofs = Proofs(backend)
         self.upkeep = Upkeep(backend, place)
         self.message_registries = MessageRegistries(backend)
+        self.health = SourceHealth(backend)
         self.quarantine = Quarantine(backend)
         self.states = States(backend)
         self.tree = Tree(backend)

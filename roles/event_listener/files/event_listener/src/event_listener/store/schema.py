@@ -159,6 +159,7 @@ source = Table(
     _text("domain", nullable=True),
     _text("state"),
     Column("response_status", Integer, nullable=True),
+    Column("heartbeat_minutes", Integer, nullable=True),
     Column("path_secrets", Text, nullable=False, server_default="[]"),  # a JSON array, digests only
     _text("account", nullable=True),
     _text("credential", nullable=True),
@@ -304,4 +305,14 @@ make = Table(
     Column("name", Text, primary_key=True),  # manufacturer, model, firmware, service
     _text("registries"),  # a JSON array of digests: its own ones
     _number("read_ns"),
+)
+
+source_health = Table(
+    "source_health",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("silent", Integer, nullable=False),  # 1: it is
+    _number("since_ns"),
+    _number("longest_ms"),  # that it may be silent
+    _number("changes"),
 )

@@ -12,8 +12,10 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, select
 
 from event_listener.registry import Source, SourceChange, SourcePlan, plan
+from event_listener.source_health import replacements
 from event_listener.store import schema
 from event_listener.store.backend import Backend
+from event_listener.store.source_health import tell_replaced
 
 _JSON = ("labels", "path_secrets")
 VERSION = "registry"  # the counter that every change of the registry raises
@@ -61,7 +63,8 @@ class Sources:
                 return plan(all_sources(connection), changes, time.time_ns())
         with self._backend.write() as connection:
             now = time.time_ns()
-            result = plan(all_sources(connection), changes, now)
+            existing = all_sources(connection)
+            result = plan(existing, changes, now)
             kept = {row.name: row.created_ns for row in connection.execute(_created())}
             columns = [
                 {**_columns(item), "created_ns": kept.get(item.name, now), "updated_ns": now} for item in result.write
@@ -69,6 +72,7 @@ class Sources:
             self._backend.upsert(connection, schema.source, columns, add=())
             if result.write:
                 self._changed(connection)
+                tell_replaced(connection, replacements(existing, result), now)
         return result
 
     def delete(self, name: str) -> bool:
@@ -77,6 +81,7 @@ class Sources:
             gone = connection.execute(delete(schema.source).where(schema.source.c.name == name)).rowcount > 0
             if gone:
                 self._changed(connection)
+                connection.execute(delete(schema.source_health).where(schema.source_health.c.source == name))
         return gone
 
     def version(self) -> int:
