@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Any order of present, absent and changed declarations, on any state of any simulated BMC, by property.
 
-The module's own function runs here, without Ansible around it, so that hundreds of steps take seconds.
+Without Ansible around it, so that hundreds of steps take seconds.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.redfleet.events.plugins.module_utils._task import perform
-from ansible_collections.redfleet.events.plugins.modules.event_destination import ARGUMENT_SPEC, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redfish_simulator.client import BmcHandle, Fleet
 
-MINE, OLD, THEIRS = "https://127.0.0.1:9/events/bmc", "https://127.0.0.1:9/retired", "https://192.0.2.9/theirs"
+from tests.integration.fleet_step import MINE, reconcile
+
+OLD, THEIRS = "https://127.0.0.1:9/retired", "https://192.0.2.9/theirs"
 # Every way of writing: POST and PATCH, no PATCH, slots, ETags of all kinds, pages, one subscription per destination.
 VENDORS = (
     "openbmc",
@@ -35,7 +34,6 @@ VENDORS = (
     "plain-no-location",
     "plain-202",
 )
-LOSSES = {"default": "drop"}
 
 declarations = st.fixed_dictionaries(
     {"state": st.sampled_from(["present", "present", "absent"])},
@@ -75,26 +73,6 @@ bounded = settings(
 def bmcs(fleet: Callable[..., Fleet]) -> Iterator[dict[str, BmcHandle]]:
     with fleet(mix=dict.fromkeys(VENDORS, 1), time_scale=0.01, network="127.63.0.0/16") as running:
         yield {bmc.vendor: bmc for bmc in running.bmcs}
-
-
-def reconcile(bmc: BmcHandle, check_mode: bool = False, **declared: Any) -> dict[str, Any]:
-    """One run of event_destination, as both adapters call it."""
-    options = {
-        "baseuri": bmc.baseuri,
-        "username": bmc.username,
-        "password": bmc.password,
-        "login_type": bmc.login_type,
-        "tls_fingerprint": bmc.tls_fingerprint,
-        "destination": MINE,
-        "on_unsupported": LOSSES,
-        "identify": "never",
-        **declared,
-    }
-    validated = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
-    assert validated.error_messages == []
-    result = perform(run, validated.validated_parameters, check_mode, {bmc.password})
-    assert not result.get("failed"), f"{bmc.vendor}: {result['msg']}"
-    return result
 
 
 def held(bmc: BmcHandle, destination: str) -> list[dict[str, Any]]:
