@@ -59,10 +59,31 @@ def authorise(call: Call) -> None:
         needed = "ConfigureSelf" if session and session.username == call.account.username else "ConfigureManager"
     elif call.path.startswith("/redfish/v1/SessionService/Sessions"):
         return
-    elif call.path.startswith(("/redfish/v1/EventService", "/redfish/v1/Systems")):
+    elif call.path.startswith("/redfish/v1/EventService"):
+        needed = _for_events(call)
+    elif call.path.startswith("/redfish/v1/Systems"):
         needed = "ConfigureComponents"
     if not call.account.may(needed):
         raise problem(403, "InsufficientPrivilege")
+
+
+def _for_events(call: Call) -> str:
+    """What a write to the EventService needs; where the registry allows two privileges, the one that the account has.
+
+    DMTF's registry (as in bmcweb's generated privilege_registry.hpp): the service and its actions ConfigureManager; the
+    collection also ConfigureComponents; a subscription also ConfigureSelf, for who made it. iDRACs: ConfigureManager.
+    """
+    traits, account = call.bmc.personality.service, call.account
+    collection = f"/redfish/v1/EventService/{traits.subscriptions_path}"
+    needed, also = "ConfigureManager", ""
+    if call.path == collection:
+        also = "ConfigureComponents"
+    elif call.path.startswith(collection + "/") and call.path.count("/") == collection.count("/") + 1:
+        found = call.bmc.subscriptions.get(call.path.rpartition("/")[2])
+        also = "ConfigureSelf" if found and account and found.owner == account.username else ""
+    if traits.subscribing == "registry" and also and account and account.may(also):
+        return also
+    return needed
 
 
 def unauthorised(call: Call) -> RedfishProblem:

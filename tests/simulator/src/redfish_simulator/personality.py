@@ -91,6 +91,8 @@ class ServiceTraits:
     """How a MessageRegistryFile says where its registry is: by the schema, or as iLO does, {"extref": "..."}."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Dell's manager attributes, as far as events need them, at first; empty where there are no such attributes."""
+    subscribing: Literal["registry", "manager"] = "registry"
+    """What the accounts that subscribe need: by DMTF's privilege registry, or always ConfigureManager (Dell)."""
     certificates: Literal["none", "subscription", "hpe", "ami"] = "none"
     """Where a CA for the verification of listeners can be installed."""
 

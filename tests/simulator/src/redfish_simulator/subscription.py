@@ -31,6 +31,8 @@ class Subscription:
     certificates: list[str] = field(default_factory=list)
     expires_at: float | None = None
     """time.monotonic() at which the BMC forgets it; None for never."""
+    owner: str = ""
+    """Name of the account that made it."""
 
     def get(self, name: str) -> Any:
         """A property, None where it was never set."""

@@ -55,6 +55,7 @@ IDRAC9 = Personality(
         },
         registries=("Base", "IDRAC", "ResourceEvent", "TaskEvent"),
         attributes=_ATTRIBUTES,
+        subscribing="manager",  # iDRAC Redfish API guide, EventDestination: POST and DELETE ConfigureManager
     ),
     create=CreateTraits(
         # metal3-docs#167: ES v1.5.0 knows neither ResourceTypes nor RegistryPrefixes

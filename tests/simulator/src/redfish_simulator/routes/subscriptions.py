@@ -94,6 +94,7 @@ def create(call: Call) -> Answer:
     if len(bmc.subscriptions) >= traits.limit:
         raise problem(traits.limit_status, traits.limit_key)
     subscription = bmc.subscriptions.add(properties, headers_of(body))
+    subscription.owner = call.account.username if call.account else ""
     bmc.heartbeats.schedule(subscription)
     if traits.expires:
         subscription.expires_at = _end(call, properties)
