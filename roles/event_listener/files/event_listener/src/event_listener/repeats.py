@@ -13,6 +13,8 @@ import json
 from collections import OrderedDict
 from typing import Any
 
+import msgspec
+
 _IDENTITY = ("EventId", "EventTimestamp", "ReportSequence", "Timestamp")
 _OF_THE_DELIVERY = frozenset({"MemberId", "Context"})
 
@@ -22,7 +24,15 @@ def fingerprint(source: str, record: Any) -> bytes | None:
     if not isinstance(record, dict) or all(record.get(name) in (None, "") for name in _IDENTITY):
         return None
     content = {key: value for key, value in record.items() if key not in _OF_THE_DELIVERY}
-    return hashlib.blake2b(f"{source}\0{json.dumps(content, sort_keys=True)}".encode(), digest_size=16).digest()
+    return hashlib.blake2b(source.encode() + b"\0" + _encoded(content), digest_size=16).digest()
+
+
+def _encoded(content: dict[str, Any]) -> bytes:
+    """In the order in which it was sent: a repeat has the same."""
+    try:
+        return msgspec.json.encode(content)
+    except OverflowError:  # an integer of more than 64 bits
+        return json.dumps(content).encode()
 
 
 class Recent:
