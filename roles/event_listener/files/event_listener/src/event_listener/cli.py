@@ -31,6 +31,7 @@ COMMANDS = {
     "sink": "event_listener.commands.sink:sink",
     "sinks": "event_listener.commands.sinks:sinks",
     "sources": "event_listener.commands.sources:sources",
+    "trace": "event_listener.commands.trace:trace",
     "stop": "event_listener.commands.run:stop",
     "tokens": "event_listener.commands.accounts:tokens",
     "users": "event_listener.commands.accounts:users",

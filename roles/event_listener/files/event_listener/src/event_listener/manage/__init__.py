@@ -19,6 +19,7 @@ from event_listener.manage import (
     resources,
     sources,
     stream,
+    trace,
     upkeep,
 )
 from event_listener.manage.access import Access, tokens
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> Flask:
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))
     app.register_blueprint(access.guard(stream.blueprint(live, settings.manage.stream_heartbeat)))
+    app.register_blueprint(access.guard(trace.blueprint(settings, connection)))
     app.register_blueprint(access.guard(backfill.blueprint(settings, connection)))
     app.register_blueprint(access.guard(proofs.blueprint(connection)))
     app.register_blueprint(access.guard(resources.blueprint(connection)))

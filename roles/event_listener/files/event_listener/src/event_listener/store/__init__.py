@@ -16,6 +16,7 @@ from event_listener.store import migrations, schema
 from event_listener.store.accounts import Tree
 from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
+from event_listener.store.checkpoints import INDEXED, Checkpoints, History
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.log import Arrival, EventLog, Given, Written
 from event_listener.store.message_registries import IMPORTED, Listed, MessageRegistries, RegistriesFullError, Stored
@@ -35,17 +36,20 @@ from event_listener.store.users import Users
 
 __all__ = [
     "IMPORTED",
+    "INDEXED",
     "MAX_LIMIT",
     "PAUSED_HOLDER",
     "Activity",
     "Actor",
     "Arrival",
     "Care",
+    "Checkpoints",
     "Cursors",
     "EventLog",
     "FencedError",
     "Given",
     "Held",
+    "History",
     "LaneStatus",
     "Lease",
     "Listed",
@@ -99,6 +103,7 @@ class Store:
         self.health = SourceHealth(backend)
         self.quarantine = Quarantine(backend)
         self.states = States(backend)
+        self.checkpoints = Checkpoints(backend)
         self.tree = Tree(backend)
         self.users = Users(backend)
         with backend.read() as connection:

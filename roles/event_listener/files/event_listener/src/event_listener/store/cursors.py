@@ -12,10 +12,12 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
+from event_listener.store.checkpoints import set_position
 
 Unit = Literal["payload", "event"]
 PAUSED_HOLDER = "paused by an operator"
 _COUNT = "sink:"
+_SKIPPED = " up to this one "  # in the reason of what stands for several
 _NEVER_NS = (1 << 63) - 1
 
 
@@ -51,16 +53,16 @@ class Rejected(msgspec.Struct, frozen=True):
     reason: str
     rejected_ns: int
 
+    @property
+    def is_skip(self) -> bool:
+        """Whether it stands for all that had waited too long, up to this unit."""
+        return _SKIPPED in self.reason
+
 
 def position(connection: Connection, name: str) -> int:
     """Where a cursor stands; 0 for one that never moved."""
     table = schema.cursor
     return int(connection.execute(select(table.c.position).where(table.c.name == name)).scalar() or 0)
-
-
-def set_position(backend: Backend, connection: Connection, name: str, value: int) -> None:
-    """Move a cursor. Call it in a write transaction."""
-    backend.upsert(connection, schema.cursor, [{"name": name, "position": value, "updated_ns": time.time_ns()}], add=())
 
 
 class Cursors:
@@ -106,7 +108,7 @@ class Cursors:
         with self._backend.write(key if lease is None else _lock(lease.name)) as connection:
             if lease is not None:
                 _check(connection, lease)
-            set_position(self._backend, connection, key, value)
+            set_position(self._backend, connection, key, value, keep=True)
             if counts:
                 named = [{"name": _COUNT + what, "value": count} for what, count in counts.items()]
                 self._backend.upsert(connection, schema.counter, named, add=("value",))
@@ -118,7 +120,7 @@ class Cursors:
             found = connection.execute(select(schema.cursor.c.position).where(schema.cursor.c.name == key)).scalar()
             if found is not None:
                 return int(found)
-            set_position(self._backend, connection, key, value)
+            set_position(self._backend, connection, key, value, keep=True)
         return value
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -132,7 +134,7 @@ class Cursors:
         """Move a lane's cursor from outside; whoever runs the lane is fenced, and goes on from there."""
         with self._backend.write(_lock(lane)) as connection:
             self._seize(connection, lane, None)
-            set_position(self._backend, connection, name, value)
+            set_position(self._backend, connection, name, value, keep=True)
 
     def pause(self, lane: str) -> None:
         """Take the lease away from whoever has it, until :meth:`resume`."""
@@ -237,6 +239,16 @@ class Cursors:
                 entry = Rejected(sink, unit, unit_seq, reason, time.time_ns())
                 seq = rows.take(connection, table, 1)
                 connection.execute(table.insert().values(seq=seq, **msgspec.structs.asdict(entry)))
+
+    def given_up(self, sink: str, unit_seq: int) -> Rejected | None:
+        """What a sink noted of a unit: that it refused it, or skipped it with others up to a later one."""
+        table = schema.rejected
+        columns: list[Any] = [table.c[name] for name in Rejected.__struct_fields__]
+        skipped = (table.c.unit_seq > unit_seq) & table.c.reason.contains(_SKIPPED, autoescape=True)
+        statement = select(*columns).where(table.c.sink == self._key(sink), (table.c.unit_seq == unit_seq) | skipped)
+        with self._backend.read() as connection:
+            row = connection.execute(statement.order_by(table.c.unit_seq).limit(1)).one_or_none()
+        return Rejected(**row._mapping) if row is not None else None
 
     def rejected(self, sink: str, limit: int = 100) -> list[Rejected]:
         """The last units that a sink refused, newest first."""

@@ -14,7 +14,8 @@ from event_listener.event import Event, Origin, Payload, Record, public_id
 from event_listener.policy import Owner
 from event_listener.store import rows, schema, states
 from event_listener.store.backend import Backend
-from event_listener.store.cursors import position, set_position
+from event_listener.store.checkpoints import grown, set_position
+from event_listener.store.cursors import position
 from event_listener.store.forwarded import lacking
 from event_listener.store.proofs import Settled, settle
 
@@ -100,6 +101,8 @@ class EventLog:
             settle(connection, settled)
             self._backend.upsert(connection, schema.credential_use, _credential_use(live), add=())
             set_position(self._backend, connection, cursor, max(done, through))
+            if events:
+                grown(self._backend, connection, rows.last(connection, schema.event), events)
         return Written(len(good), events, len(bad))
 
     def add(self, arrivals: Sequence[Arrival]) -> Written:

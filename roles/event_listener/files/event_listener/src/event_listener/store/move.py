@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from event_listener.store import schema
 from event_listener.store.backend import Backend
-from event_listener.store.cursors import set_position
+from event_listener.store.checkpoints import set_position
 
 PAGE = 500
 _BIG = (schema.payload, schema.event)  # events refer to payloads

@@ -316,3 +316,12 @@ source_health = Table(
     _number("longest_ms"),  # that it may be silent
     _number("changes"),
 )
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _number("position"),
+    _number("at_ns"),
+)
