@@ -80,7 +80,7 @@ def test_what_a_bmc_sends_is_found(api, post):
         "message": "changed", "message_id": "ResourceEvent.1.3.0.ResourceChanged", "message_args": [],
         "severity": "OK", "event_id": "1", "context": "ctx", "time": "2026-11-22T02:54:34Z", "received": "",
         "start_id": None, "state_of": None, "old_state": None, "new_state": None, "payload_id": 0,
-            "resolution": None, "filled": [], "repeat_of": None,
+            "resolution": None, "filled": [], "repeat_of": None, "site": None,
         "record": EVENT["Events"][0],
     }  # fmt: skip
     assert api(f"/api/v1/events/{first['id']}") == first

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from event_listener.redact import published
 from event_listener.routes import Selector, SourceFacts, selector_for
 from event_listener.settings import Settings
 from event_listener.settings_bus import BusSink
@@ -37,10 +38,10 @@ class Feed:
         self._version = -1
 
     def __call__(self, batch: Sequence[Any]) -> Sequence[Any]:
-        """The chosen events of a batch, in the same order."""
+        """The chosen events of a batch, in the same order, without secrets."""
         if self._selector.asks_registry:
             self._refresh()
-        return self._selector.chosen(batch, self._facts)
+        return [published(event) for event in self._selector.chosen(batch, self._facts)]
 
     def counts(self) -> Mapping[str, int]:
         """``expression_failed``: how often a route's JMESPath expression could not be evaluated."""
