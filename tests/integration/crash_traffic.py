@@ -20,7 +20,7 @@ from tests.services.postgresql import PostgreSQL
 
 SOURCES = 6
 EVENTS = 4  # in each POST
-VICTIMS = ("worker", "writer", "ingest", "relay", "manage")
+VICTIMS = {"worker": 5, "writer": 3, "ingest": 1, "relay": 4, "manage": 2}  # and how likely
 _UNIT = re.compile(r"Time:[^\n]* Count:(\d+)\nHost IP:([^\n]+)\nEvent Details:([^\n]+)\n")
 
 
@@ -32,6 +32,7 @@ class Traffic:
         self._ended = threading.Event()
         self.acknowledged: dict[str, list[int]] = {f"crash-{number}": [] for number in range(SOURCES)}
         self.refused: Counter[int] = Counter()
+        self.unanswered = 0
         self._threads = [threading.Thread(target=self._post, args=(name,)) for name in self.acknowledged]
 
     def _post(self, source: str) -> None:
@@ -46,6 +47,7 @@ class Traffic:
                 try:
                     answer = session.post(f"{self._running.url}/events/{source}", json=body, timeout=30)
                 except requests.RequestException:
+                    self.unanswered += 1
                     self._ended.wait(0.05)
                     continue  # no answer: it may be stored or not
                 if answer.ok:
@@ -73,20 +75,55 @@ def kill_parts(
 ) -> Counter[str]:
     """Kill random parts at random moments, the database too, with progress in between; return how often each."""
     killed: Counter[str] = Counter()
-    victims = (*VICTIMS, "postgresql") if server else VICTIMS
+    victims = {**VICTIMS, "postgresql": 2} if server else VICTIMS
+    once = rng.sample(sorted(victims), len(victims))  # each at least once
     while sum(killed.values()) < kills:
         before = traffic.total()
-        victim = rng.choice(victims)
+        # Who was killed often is started again after up to 30 s; another one is taken meanwhile.
+        there = [name for name in victims if name == "postgresql" or running.pids(name)]
+        victim = once.pop() if once else rng.choices(there, [victims[name] for name in there])[0]
         if victim == "postgresql" and server:
             server.kill()
         else:
             running.kill(victim)
         killed[victim] += 1
         time.sleep(rng.random() * 1.5)
-        wait_for(lambda before=before: traffic.total() > before, 60)
+        wait_for(lambda before=before: traffic.total() > before, 120)
         if victim == "postgresql" and server:
             server.start()
     return killed
+
+
+def outage(running: RunningListener, traffic: Traffic, server: PostgreSQL, seconds: float) -> float:
+    """Keep the database down under load: every POST gets its 2xx. Returns the seconds it took to catch up."""
+    wait_for(lambda: traffic.total() > 20, 60)
+    refused, unanswered = traffic.refused.total(), traffic.unanswered
+    server.kill()
+    before, end = traffic.total(), time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            reached = traffic.total()
+            wait_for(lambda reached=reached: traffic.total() > reached, 60)
+            time.sleep(0.2)
+        assert traffic.total() > before
+        assert (traffic.refused.total(), traffic.unanswered) == (refused, unanswered), dict(traffic.refused)
+    finally:
+        server.start()
+    began = time.monotonic()
+    ready = f"{running.manage_url}/health/ready"
+    wait_for(lambda: _depth(running) is not None and (_depth(running) or 0) < 1000, 1800)
+    wait_for(lambda: requests.get(ready, timeout=30).status_code == 200, 300)
+    return time.monotonic() - began
+
+
+def _depth(running: RunningListener) -> float | None:
+    """How many payloads wait in the journal; None while nobody can tell."""
+    try:
+        text = requests.get(running.manage_url + "/metrics", timeout=30).text
+    except requests.RequestException:
+        return None
+    found = re.search(r"^event_listener_journal_depth (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else None
 
 
 def database(server: PostgreSQL, directory: Path) -> dict[str, Any]:

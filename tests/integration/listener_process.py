@@ -172,14 +172,14 @@ class RunningListener:
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """Send a signal to (the first process of) a part, as `pids` names them; return its pid."""
-        wait_for(lambda: self.pids(name))
+        wait_for(lambda: self.pids(name), 60)  # the supervisor waits up to 30 s after many ends
         pid = self.pids(name)[0]
         os.kill(pid, number)
         return pid
 
     def kill_all(self) -> None:
         """End everything at once, as a power cut does."""
-        names = ("supervisor", "ingest", "worker", "manage", "relay")
+        names = ("supervisor", "ingest", "worker", "writer", "nginx", "manage", "relay")
         for pid in [pid for name in names for pid in self.pids(name)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
