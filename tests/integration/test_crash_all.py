@@ -15,6 +15,7 @@ from tests.integration.listener_process import RunningListener
 from tests.services.postgresql import PostgreSQL
 
 KILLS = 6
+PLAIN = {"ingest": {"plain_http": True}}  # urllib3 leaks sockets whose handshake a kill breaks off
 DOWN_SECONDS = 8
 
 
@@ -23,7 +24,7 @@ def test_nothing_acknowledged_is_lost_or_repeated(store: str, listener: Callable
     """Acknowledged is stored, once and in order; no torn line; counts without a gap; refusals are 503 only."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(PostgreSQL(durable=True)) if store == "PostgreSQL" else None
-        running = stack.enter_context(listener(database(server, tmp_path) if server else {}))
+        running = stack.enter_context(listener(PLAIN | (database(server, tmp_path) if server else {})))
         register(running)
         with Traffic(running) as traffic:
             killed = kill_parts(running, traffic, KILLS, random.Random(3), server)
@@ -35,7 +36,7 @@ def test_nothing_acknowledged_is_lost_or_repeated(store: str, listener: Callable
 
 def test_a_database_that_is_down_under_load(listener: Callable[..., RunningListener], tmp_path: Path):
     """Every POST gets its 2xx, and afterwards all of them are where they belong, once."""
-    with PostgreSQL(durable=True) as server, listener(database(server, tmp_path)) as running:
+    with PostgreSQL(durable=True) as server, listener(PLAIN | database(server, tmp_path)) as running:
         register(running)
         with Traffic(running) as traffic:
             outage(running, traffic, server, DOWN_SECONDS)

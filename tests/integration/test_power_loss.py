@@ -28,9 +28,10 @@ def disk(tmp_path: Path) -> Iterator[FaultDisk]:
 
 
 def on(disk: FaultDisk) -> dict:
-    """Settings that put everything on the disk."""
+    """Everything on the disk. Without TLS: urllib3 leaks sockets whose handshake a kill breaks off."""
     logs = str(disk.path / "logs")
     return {
+        "ingest": {"plain_http": True},
         "state_dir": str(disk.path / "state"),
         "sinks": {"text_log": {"directory": logs}, "json_lines": {"directory": logs}},
     }
@@ -56,8 +57,7 @@ def test_a_failed_fsync_ends_ingest(listener: Callable[..., RunningListener], di
         running.kill("relay", signal.SIGSTOP)  # it mustn't get the failing fsync
         master = running.pids("ingest")
         disk.set(failing_syncs=1)
-        with pytest.raises(requests.ConnectionError):
-            running.post(event("failed"))
+        assert not stored(running, "failed")
         wait_for(lambda: running.pids("ingest") not in ([], master), 60)
         wait_for(lambda: stored(running, "after"), 60)
         assert "fsync of the journal" in running.output()
@@ -83,7 +83,7 @@ def test_a_failed_fsync_of_the_event_log_ends_its_writer(disk: FaultDisk):
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_a_disk_that_takes_nothing(listener: Callable[..., RunningListener], disk: FaultDisk, trouble: str):
     """503 with Retry-After, a readiness that says why, and no restart when it takes again."""
-    with listener(on(disk) | {"ingest": {"retry_after": 7}}) as running:
+    with listener(on(disk) | {"ingest": {"plain_http": True, "retry_after": 7}}) as running:
         assert running.post(event("before")).status_code == 200
         workers = running.pids("worker")
         disk.set(**({"capacity": disk.state()["used"]} if trouble == "full" else {"read_only": True}))
@@ -108,8 +108,8 @@ def event(mark: str, text: str = "") -> dict:
 
 def stored(running: RunningListener, mark: str) -> bool:
     try:
-        return running.post(event(mark)).status_code == 200
-    except requests.ConnectionError:
+        return running.post(event(mark), timeout=30).status_code == 200
+    except requests.RequestException:
         return False
 
 
