@@ -212,3 +212,25 @@ def test_waves_are_joined_each_counted_once():
     assert joined["bad"] == ["b2", "b4"]
     assert joined["gaps"] == {"b3": "2026-03-01T12:00:00+00:00"}
     assert [row["host"] for row in joined["rows"]] == ["b1", "b3", "b2", "b4"]
+
+
+def test_source_has_the_heartbeat_that_the_bmc_shows():
+    """Not what was asked for; a BMC that says nothing of heartbeats leaves what the listener knows."""
+
+    def minutes(**result):
+        return _fleet.source("b1", {}, result).get("heartbeat_minutes")
+
+    assert minutes(subscription={"SendHeartbeat": True, "HeartbeatIntervalMinutes": 10}) == 10
+    assert minutes(subscription={"SendHeartbeat": False, "HeartbeatIntervalMinutes": 10}) == 0
+    assert minutes(subscription={"SendHeartbeat": True}) == 0
+    assert minutes(subscription={"Context": "x"}) is None
+    assert minutes(failed=True, subscription={"SendHeartbeat": True, "HeartbeatIntervalMinutes": 10}) is None
+
+
+def test_readings_are_of_the_bmcs_that_could_be_read():
+    """One without registries of its own was read, too, and isn't asked again."""
+    results = {"b1": {"registries": [{"Id": "A"}]}, "b2": {"registries": []}, "b3": {"failed": True}, "b4": None}
+    assert _fleet.readings(results) == [
+        {"source": "b1", "registries": [{"Id": "A"}]},
+        {"source": "b2", "registries": []},
+    ]
