@@ -44,3 +44,19 @@ def test_prefix():
     internal = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
     assert all(name.startswith("event_listener_") for name in OPTIONS)
     assert all(name.startswith("_event_listener_") for name in internal)
+
+
+TIMER = ROLE.parent / "reconcile_timer"
+TIMER_OPTIONS = yaml.safe_load((TIMER / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+
+
+def test_the_timers_interface_is_what_it_says():
+    """Defaults, specification and README of the other role; its secrets are masked."""
+    defaults = yaml.safe_load((TIMER / "defaults" / "main.yml").read_text())
+    assert {name: option["default"] for name, option in TIMER_OPTIONS.items()} == defaults
+    assert all(f"`{name}`" in (TIMER / "README.md").read_text() for name in TIMER_OPTIONS)
+    assert all(name.startswith("reconcile_timer_") for name in TIMER_OPTIONS)
+    assert [name for name, option in TIMER_OPTIONS.items() if option.get("no_log")] == [
+        "reconcile_timer_vault_password",
+        "reconcile_timer_ssh_key",
+    ]
