@@ -10,15 +10,15 @@ from cloudevents.core.v1.event import CloudEvent
 from event_listener.auth import Authenticator, Credential
 from event_listener.cloudevents import encode
 from event_listener.config_file import ConfigError, convert
+from event_listener.forwarded import forwarded
 from event_listener.ingest import create_app, logger
 from event_listener.ingest_sites import CentralReceiver
 from event_listener.journal import Journal, JournalReader
-from event_listener.normalise.forwarded import forwarded
 from event_listener.notices import Notices
 from werkzeug.test import Client
 
+from tests.unit.listener.test_forwarded import EVENT, one
 from tests.unit.listener.test_ingest_app import AUTHORIZATION, framed
-from tests.unit.listener.test_normalise_forwarded import EVENT, one
 
 TOKEN = {"Authorization": "Bearer t0ken"}
 BATCH = "application/cloudevents-batch+json; charset=utf-8"

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from event_listener.event import Origin, public_id
+from event_listener.forwarded import SITE, Forwarded, ForwardedError, forwarded
 from event_listener.gaps import missing, seen
 from event_listener.journal import STATUS_OK, Entry, JournalReader
-from event_listener.normalise.forwarded import SITE, Forwarded, ForwardedError, forwarded
 from event_listener.normalise.redfish import normalise
 from event_listener.proofs import Proof, settle
 from event_listener.registry import Directory, Source

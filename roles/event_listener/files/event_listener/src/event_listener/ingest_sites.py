@@ -19,9 +19,9 @@ from flask import Response
 
 from event_listener import ingest_metrics as metrics
 from event_listener.auth import CHALLENGE, Authenticator
+from event_listener.forwarded import SITE, ForwardedError, forwarded
 from event_listener.ingest import Receiver, RefusedError, answer, welcome
 from event_listener.journal import STATUS_OK, Entry, JournalUnavailableError
-from event_listener.normalise.forwarded import SITE, ForwardedError, forwarded
 from event_listener.settings import Settings
 
 _BATCH, _STRUCTURED = "application/cloudevents-batch+json", "application/cloudevents+json"

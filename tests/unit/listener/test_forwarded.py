@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from event_listener.cloudevents import encode
 from event_listener.event import Category, Event, Level, Observation, Origin, State
-from event_listener.normalise.forwarded import ForwardedError, forwarded
+from event_listener.forwarded import ForwardedError, forwarded
 from hypothesis import given
 from hypothesis import strategies as st
 
