@@ -17,6 +17,8 @@ OWNED = {
     "ingest.plain_http": "event_listener_tls",
     "ingest.tls.certificate": "event_listener_tls_certificate",
     "ingest.tls.key": "event_listener_tls_key",
+    "nginx.enabled": "event_listener_nginx",
+    "nginx.bind": "event_listener_bind",
     "manage.bind": "event_listener_manage_bind",
     "manage.tokens": "event_listener_tokens",
     "sinks.text_log.directory": "event_listener_log_dir",
@@ -26,6 +28,7 @@ OWNED = {
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SHORTEST_PASSPHRASE = 12
+LONGEST_SOCKET_PATH = 107
 
 
 def lookup(tree, path):
@@ -77,6 +80,7 @@ def problems(settings, variables):
     found += secret_problems("event_listener_credentials", variables["credentials"])
     found += secret_problems("event_listener_tokens", variables["tokens"])
     found += host_problems(variables)
+    found += nginx_problems(variables)
     if not variables["bind"]:
         found.append("event_listener_bind is empty. Give at least one address:port that BMCs post to.")
     if not variables["credentials"]:
@@ -158,6 +162,34 @@ def host_problems(variables):
     return found
 
 
+def nginx_problems(variables):
+    """Return why nginx can't be put in front as the variables want it."""
+    if not variables["nginx"]:
+        return []
+    found = []
+    if variables["tls"] == "none":
+        found.append(
+            "event_listener_nginx is true, and nginx is there for TLS, but event_listener_tls is none. "
+            "Change one of them."
+        )
+    if not variables["nginx_possible"]:
+        found.append(
+            "event_listener_nginx is true, but nginx is not on the host, and the role can install it only as root with "
+            "apt. Install it."
+        )
+    if len(socket_path(variables).encode()) > LONGEST_SOCKET_PATH:
+        found.append(
+            f"event_listener_state_dir is too long: {socket_path(variables)} is a Unix socket, and its path may have "
+            f"{LONGEST_SOCKET_PATH} bytes."
+        )
+    return found
+
+
+def socket_path(variables):
+    """Return the path of the socket on which the listener is reached by nginx."""
+    return f"{variables['state_dir']}/ingest.sock"
+
+
 def folder_problems(folders):
     """Return which of {variable: path} must not be handed to a role that removes it with C(state=absent)."""
     found = [
@@ -180,11 +212,18 @@ def port_of(bind):
     return int(port) if port.isdecimal() else 65536
 
 
+def second_path(path):
+    """Return where the RSA certificate or key is, beside the first one."""
+    stem, dot, ending = path.rpartition(".")
+    return f"{stem}-rsa{dot}{ending}"
+
+
 def configuration(settings, variables):
     """Return {"settings": content of the configuration file, "secrets": see secrets()}.
 
-    variables has the keys bind, manage_bind, state_dir, log_dir, user, credentials, tokens, certificate, key,
-    secrets_dir, systemd (whether secrets are systemd credentials), and must be without problems().
+    variables has the keys bind, manage_bind, state_dir, log_dir, user, credentials, tokens, certificate, key, second
+    (whether there is an RSA certificate too), nginx, secrets_dir, systemd (whether secrets are systemd credentials),
+    and must be without problems().
     """
 
     def reference(name):
@@ -202,6 +241,9 @@ def configuration(settings, variables):
     }
     if variables["certificate"]:
         ingest["tls"] = {"certificate": variables["certificate"], "key": variables["key"]}
+        if variables["second"]:
+            second = {f"second_{name}": second_path(path) for name, path in ingest["tls"].items()}
+            ingest["tls"].update(second)
     else:
         ingest["plain_http"] = True
     base = {
@@ -216,6 +258,9 @@ def configuration(settings, variables):
         },
         "sinks": {name: {"directory": variables["log_dir"]} for name in ("text_log", "json_lines")},
     }
+    if variables["nginx"]:
+        base["nginx"] = {"enabled": True, "bind": ingest["bind"]}
+        ingest.update(bind=[f"unix:{socket_path(variables)}"], plain_http=True, trusted_proxies=["unix"])
     return {
         "settings": merge(base, settings),
         "secrets": secrets(variables["credentials"], variables["tokens"]),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Events per second: acknowledged durably, with the journal off, and bare Flask; same load, interleaved, medians.
 
-    python tests/benchmarks/ingest.py [--rounds 3] [--seconds 3] [--state-dir DIR]
+    PYTHONPATH=. python tests/benchmarks/ingest.py [--rounds 3] [--seconds 3] [--state-dir DIR] [--sync-ms 5]
 
 The load is wrk, which shares the machine with the servers. A run in which one of the two workers did less than half of
 the other's work is not counted: keep-alive connections can pile up on one. It takes about two minutes.
@@ -116,18 +116,18 @@ def cpu_ticks(pid: int) -> int:
 
 
 def measure_mode(
-    mode: str, directory: Path, certificates: dict[str, str], rounds: int, seconds: int
+    mode: str, directory: Path, certificates: dict[str, str], options: argparse.Namespace
 ) -> dict[str, float]:
     """Return the median of each stack; the stacks take turns, so that a busy machine is busy for all."""
-    servers = [Server(stack, mode, directory, certificates) for stack in STACKS]
+    servers = [Server(stack, mode, directory, certificates, options.sync_ms) for stack in STACKS]
     found: dict[str, list[float]] = {stack: [] for stack in STACKS}
     skewed = 0
     try:
         for server in servers:
             server.measure(1)
-        for _ in range(rounds):
+        for _ in range(options.rounds):
             for server in servers:
-                rate = server.measure(seconds)
+                rate = server.measure(options.seconds)
                 if rate is None:
                     skewed += 1
                 else:
@@ -160,6 +160,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--state-dir", type=Path, help="where the journals go; default: the temporary directory")
+    parser.add_argument("--sync-ms", type=float, default=0, help="what each transaction takes longer: a slower disk")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing; on Debian: apt-get install wrk")
@@ -170,9 +171,7 @@ def main() -> None:
         issued.private_key_pem.write_to_path(certificates["key"])
         for blob in issued.cert_chain_pems:
             blob.write_to_path(certificates["certificate"], append=True)
-        results = [
-            report(mode, measure_mode(mode, directory, certificates, options.rounds, options.seconds)) for mode in MODES
-        ]
+        results = [report(mode, measure_mode(mode, directory, certificates, options)) for mode in MODES]
     sys.exit(0 if all(results) else 1)
 
 

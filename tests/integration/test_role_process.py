@@ -6,6 +6,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import socket
 import ssl
 import stat
 import subprocess
@@ -150,6 +151,31 @@ def test_extras_are_another_release(host):
     assert host.post() == 401
     again = host.run()
     assert (again.status, again.changed()) == (0, 0), again.output
+
+
+@pytest.mark.slow
+def test_nginx_in_front_with_keys_of_both_kinds(host):
+    """One variable each puts nginx there and issues both certificates; again changes nothing; and back."""
+    variables = {"event_listener_nginx": True, "event_listener_tls_key_type": "both"}
+    done = host.run(**variables)
+    assert done.status == 0, done.output
+    assert host.post() == 401
+    text = (host.base / "configuration" / "config.yml").read_text()
+    assert f"unix:{host.base}/data/ingest.sock" in text
+    context = ssl.create_default_context(cafile=str(host.ca_path))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    for kind in ("ECDSA", "RSA"):
+        context.set_ciphers(f"ECDHE-{kind}-AES256-GCM-SHA384")
+        with (
+            socket.create_connection(("127.0.0.1", host.port), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+        ):
+            assert kind in client.cipher()[0]
+    again = host.run(**variables)
+    assert (again.status, again.changed()) == (0, 0), again.output
+    back = host.run()
+    assert back.status == 0, back.output
+    assert host.post() == 401
 
 
 @pytest.mark.slow

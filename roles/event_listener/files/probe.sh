@@ -32,6 +32,10 @@ fi
 
 systemd=false
 [ -d /run/systemd/system ] && systemd=true
+nginx=false
+{ command -v nginx || [ -x /usr/sbin/nginx ]; } >/dev/null 2>&1 && nginx=true
+nginx_units=false
+[ -e /etc/systemd/system/event-listener-nginx.service ] && nginx_units=true
 apt=false
 command -v apt-get >/dev/null 2>&1 && apt=true
 group=$(id -gn "$user" 2>/dev/null || true)
@@ -43,5 +47,6 @@ getent passwd "$user" 2>/dev/null | cut -d: -f5 | grep -qx 'Redfish event listen
 
 printf '{"python": "%s", "python_version": "%s", "ensurepip": %s, "installed": %s, "running": %s, ' \
     "$python" "$version" "$ensurepip" "$installed" "$running"
+printf '"nginx": %s, "nginx_units": %s, ' "$nginx" "$nginx_units"
 printf '"systemd": %s, "units": %s, "apt": %s, "user_group": "%s", "own_account": %s, "uid": %s}\n' \
     "$systemd" "$units" "$apt" "$group" "$own_account" "$(id -u)"

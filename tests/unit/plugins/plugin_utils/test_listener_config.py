@@ -17,6 +17,9 @@ GOOD = {
     "certificate": "/etc/event-listener/tls/listener.pem",
     "key": "/etc/event-listener/tls/listener.key",
     "secrets_dir": "/etc/event-listener/credentials",
+    "second": False,
+    "nginx": False,
+    "nginx_possible": True,
     "systemd": False,
     "state": "present",
     "folders": {
@@ -56,6 +59,9 @@ def test_good_variables_have_no_problems():
         ({"ca_dir": ""}, "event_listener_ca_dir is empty"),
         ({"tls_names": []}, "event_listener_tls_names is empty"),
         ({"tls": "files"}, "event_listener_tls_certificate is empty"),
+        ({"nginx": True, "tls": "none"}, "nginx is there for TLS"),
+        ({"nginx": True, "nginx_possible": False}, "nginx is not on the host"),
+        ({"nginx": True, "state_dir": "/srv/" + "x" * 100}, "is a Unix socket, and its path may have 107 bytes"),
         ({"python": ""}, "No Python 3.11"),
         ({"systemd": True}, "systemd is not running"),
         ({"systemd": True, "systemd_running": True, "root": False}, "installed by root"),
@@ -121,3 +127,18 @@ def test_without_a_certificate_it_is_plain_http():
     made = _listener_config.configuration({}, {**GOOD, "certificate": "", "key": "", "tls": "none"})
     assert made["settings"]["ingest"]["plain_http"] is True
     assert "tls" not in made["settings"]["ingest"]
+
+
+def test_nginx_in_front_leaves_one_way_in():
+    """The addresses and TLS are nginx's; ingest listens on its socket, and believes only who connects there."""
+    settings = _listener_config.configuration({}, {**GOOD, "nginx": True, "second": True})["settings"]
+    assert settings["nginx"] == {"enabled": True, "bind": ["0.0.0.0:443"]}
+    ingest = settings["ingest"]
+    assert (ingest["bind"], ingest["plain_http"]) == (["unix:/var/lib/event-listener/ingest.sock"], True)
+    assert ingest["trusted_proxies"] == ["unix"]
+    assert ingest["tls"] == {
+        "certificate": "/etc/event-listener/tls/listener.pem",
+        "key": "/etc/event-listener/tls/listener.key",
+        "second_certificate": "/etc/event-listener/tls/listener-rsa.pem",
+        "second_key": "/etc/event-listener/tls/listener-rsa.key",
+    }

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small storm in each test run; tests/benchmarks/storm.py lets the big one come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.benchmarks.storm import storm
+from tests.integration.listener_process import RunningListener
+
+
+@pytest.mark.parametrize("way", ["alone", "nginx"])
+def test_no_event_of_a_storm_is_lost(listener: Callable[..., RunningListener], way: str):
+    """500 sources, two events each, every one on a new TLS connection: all are acknowledged, and all are kept."""
+    # On a busy machine a disk may take longer than the 5 s after which a BMC would be asked to come again.
+    patient = {"commit_timeout": 25}
+    with listener({"ingest": patient} | ({"nginx": {}} if way == "nginx" else {})) as running:
+        found = storm(running, sources=500, events=2, connections=100)
+    assert (found.stored, found.refused, found.kept) == (1000, 0, 1000), found
