@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What docs/accounts.md says an account needs is enough on simulated BMCs, and less is not."""
+"""What docs/least-privilege.md says an account needs is enough on simulated BMCs, and less is not."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who asks, and may they? Tokens of the configuration are root's; others are users' (docs/accounts.md).
+"""Who asks, and may they? Tokens of the configuration are root's; others are users' (docs/users.md).
 
 Every endpoint of a guarded blueprint is root's alone unless its view says with :func:`needs` what it is. Views then
 take what the asker reaches from ``g.scope``, and who it is from ``g.principal`` and ``g.actor``.
