@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import pika
 from confluent_kafka import Consumer, TopicPartition
@@ -38,17 +38,21 @@ class RunningRelay:
         files = {"directory": str(directory / "logs")}
         sections = {"text_log": {"enabled": False}, "json_lines": files, **sinks}
         data = {"state_dir": str(directory / "state"), "sinks": sections, **settings}
-        self.settings = config_file.convert(data)
+        self.data, self.settings = data, config_file.convert(data)
         self.directory = directory
         self.journal = Journal(self.settings.state_dir)
         self.fed = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> RunningRelay:
-        self.store = open_store(self.settings.state_dir)
-        for section in self.settings.sinks.bus():  # sinks that exist already: a new one would begin at the head
+    def open(self) -> None:
+        """Open the event log; its sinks exist already: a new one would begin at the head."""
+        self.store = open_store(self.settings.state_dir, self.settings.event_log)
+        for section in self.settings.sinks.bus():
             self.store.cursors.advance(f"sink:{section.name}", self.store.cursors.get(f"sink:{section.name}") or 0)
+
+    def __enter__(self) -> Self:
+        self.open()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=relay.run, args=(self.settings, self.store, self._stop))
         self._thread.start()

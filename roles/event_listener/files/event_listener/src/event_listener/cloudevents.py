@@ -16,6 +16,7 @@ from event_listener.event import Category, Event, Level, Origin, State, nanoseco
 SPECVERSION = "1.0"
 SOURCE_PREFIX = "/redfleet/sources/"
 TYPE_PREFIX = "events.redfleet."
+CONTENT_TYPE = "application/json"
 _OPTIONAL = {
     "messageid": "message_id",
     "message": "message",
@@ -38,13 +39,25 @@ _OPTIONAL = {
 
 def encode(event: Event) -> dict[str, Any]:
     """The envelope. ``time`` is when the listener received it: a BMC's clock is not to be trusted (``bmctime``)."""
-    envelope: dict[str, Any] = {
+    envelope: dict[str, Any] = attributes(event)
+    envelope["datacontenttype"] = CONTENT_TYPE
+    envelope["data"] = data(event)
+    return envelope
+
+
+def data(event: Event) -> dict[str, Any]:
+    """The payload of the envelope, JSON."""
+    return {"record": event.record, "message_args": list(event.message_args)}
+
+
+def attributes(event: Event) -> dict[str, str]:
+    """The context attributes, without the content type."""
+    found = {
         "specversion": SPECVERSION,
         "id": event.id,
         "source": _uri(event.source),
         "type": TYPE_PREFIX + event.type,
         "time": rfc3339(event.received_ns),
-        "datacontenttype": "application/json",
         "sequence": str(event.seq),
         "category": event.category.value,
         "severitytext": event.level.value,
@@ -53,14 +66,13 @@ def encode(event: Event) -> dict[str, Any]:
         "address": event.address,
         "domain": event.domain,
         "payloadid": str(event.payload_id),
-        "data": {"record": event.record, "message_args": list(event.message_args)},
     }
     if event.filled:
         envelope["filled"] = ",".join(event.filled)
     for name, field in _OPTIONAL.items():
         if (value := getattr(event, field)) is not None:
-            envelope[name] = value
-    return envelope
+            found[name] = value
+    return found
 
 
 @functools.lru_cache(maxsize=16384)  # a fleet has few sources and many events

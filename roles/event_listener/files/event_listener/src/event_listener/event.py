@@ -9,6 +9,7 @@ record inside it: what is queried and published. An event's ``id`` never changes
 from __future__ import annotations
 
 import enum
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -134,7 +135,12 @@ def public_id(journal_id: str, journal_seq: int, index: int) -> str:
 def rfc3339(nanoseconds: int) -> str:
     """A moment as RFC 3339 in UTC with microseconds: ``2026-11-22T02:54:34.123456Z``."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@functools.lru_cache(maxsize=1024)  # a batch of events is of few seconds
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def nanoseconds(text: str) -> int:

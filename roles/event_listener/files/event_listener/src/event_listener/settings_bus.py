@@ -213,7 +213,7 @@ class KafkaSink(Section, frozen=True):
         Literal["cloudevents", "cloudevents-binary", "cloudstack", "record"],
         Meta(description="The value; as for AMQP."),
     ] = "cloudevents-binary"
-    batch: Batch = 2000
+    batch: Batch = 5000
     batch_interval: BatchInterval = 0.0
     timeout: Timeout = 10.0
     retain_for: RetainFor = 0.0

@@ -28,9 +28,7 @@ def body_of(kind: Kind, event: Event) -> Body:
     if kind == "cloudevents":
         return Body(to_json(cloudevents.encode(event)), "application/cloudevents+json", {})
     if kind == "cloudevents-binary":
-        envelope = cloudevents.encode(event)
-        data, content_type = envelope.pop("data"), envelope.pop("datacontenttype")
-        return Body(to_json(data), content_type, {name: str(value) for name, value in envelope.items()})
+        return Body(to_json(cloudevents.data(event)), cloudevents.CONTENT_TYPE, cloudevents.attributes(event))
     if kind == "cloudstack":
         return Body(to_json(cloudstack(event)), "text/plain", {})
     return Body(to_json(event.record), "application/json", {})

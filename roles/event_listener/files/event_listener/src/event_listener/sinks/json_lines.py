@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import ClassVar
 
 from event_listener.event import Event, as_json
 from event_listener.sinks.base import UnitName
+from event_listener.sinks.bodies import to_json
 from event_listener.sinks.file_sink import FileSink
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class JsonLines(FileSink[Event]):
@@ -22,4 +20,4 @@ class JsonLines(FileSink[Event]):
 
     def render(self, unit: Event, count: int) -> bytes:  # noqa: ARG002 - lines aren't numbered
         """The line."""
-        return _encode(as_json(unit)).encode() + b"\n"
+        return to_json(as_json(unit)) + b"\n"

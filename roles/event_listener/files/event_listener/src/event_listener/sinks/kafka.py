@@ -3,7 +3,7 @@
 
 The key is the event's resource, as CloudStack's is; the partition is chosen by the source, so that a source's events
 stay in order whatever resources they name, and a resource, which belongs to one source, stays in one partition.
-librdkafka keeps what has no report and tries it by itself; a batch that is tried again isn't given to it twice.
+librdkafka keeps what isn't delivered and tries it by itself; a batch that is tried again isn't given to it twice.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ _DEFAULTS: dict[str, Any] = {
     "client.id": "event-listener",
     "acks": "all",
     "linger.ms": 5,
+    # Only failures are reported one by one: whatever else left librdkafka's queue was delivered. A report for each
+    # message costs as much as making it.
+    "delivery.report.only.error": True,
     "delivery.timeout.ms": 0,  # for ever: the lane decides, and a message that expired would leave a hole in the order
 }
 _CLOUDSTACK_TOPIC = "cloudstack"
@@ -90,12 +93,12 @@ class Kafka:
         end = time.monotonic() + self._settings.timeout
         for index in self._outstanding.missing(ids):
             self._produce(producer, batch[index], end)
-        while self._outstanding.unanswered and time.monotonic() < end:
-            producer.poll(0.05)
+        if producer.flush(max(end - time.monotonic(), 0.0)) == 0:
+            self._suspects.difference_update(self._outstanding.settle_all())
         if not self._outstanding.unanswered:
             reason, self._error = self._error, ""
             return self._outstanding.outcome(ids, reason, after=0.0 if self._suspects else None)
-        reason = self._error or f"{self._outstanding.unanswered} messages have no delivery report yet"
+        reason = self._error or f"{self._outstanding.unanswered} messages aren't delivered yet"
         return self._outstanding.outcome(ids, reason, after=_AGAIN_SECONDS)
 
     def close(self) -> None:
@@ -129,7 +132,7 @@ class Kafka:
 
     def _produce(self, producer: Producer, event: Event, end: float) -> None:
         body = body_of(self._settings.body, event)
-        headers: dict[str, str | bytes | None] = {"ce_" + name: text for name, text in body.attributes.items()}
+        headers: dict[str, str | bytes | None] = {_header(name): text for name, text in body.attributes.items()}
         headers["content-type"] = body.content_type
         while True:
             try:
@@ -153,9 +156,8 @@ class Kafka:
 
     def _on_delivery(self, key: str, error: KafkaError | None, _message: Message | None) -> None:
         if error is None:
-            self._suspects.discard(key)
-            self._outstanding.settle([key])
-        elif error.code() in _NEVER and key in self._suspects:
+            return  # only where a property asks for all reports
+        if error.code() in _NEVER and key in self._suspects:
             self._suspects.discard(key)
             self._outstanding.settle([key], error.str())
         elif error.code() in _NEVER:
@@ -174,6 +176,11 @@ class Kafka:
             logger.error("sink %s: the producer ended (%s); a new one is made", self.name, error.str())
             self._producer = None
             self._outstanding.forget()
+
+
+@functools.cache  # the names of the attributes: a few
+def _header(attribute: str) -> str:
+    return "ce_" + attribute
 
 
 def producer_properties(settings: KafkaSink) -> tuple[str, dict[str, Any]]:

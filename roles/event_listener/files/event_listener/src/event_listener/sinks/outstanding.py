@@ -37,6 +37,13 @@ class Outstanding:
             if self._open == 0:
                 self._settled.notify_all()
 
+    def settle_all(self) -> list[str]:
+        """Everything that was given and has no answer was taken; returns the ids."""
+        with self._settled:
+            found = [key for key, end in self._ends.items() if end is None]
+        self.settle(found)
+        return found
+
     def forget(self, ids: Sequence[str] | None = None) -> None:
         """They (or all without an answer) must be given again."""
         with self._settled:
