@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.integration.bus.bus_harness import (
     AmqpPeer,
@@ -75,12 +75,14 @@ class Everywhere:
     def check(self, relay: RunningRelay) -> dict[str, int]:
         """Everything arrived everywhere, in order per source, under its id; returns how many came more than once."""
         for name in self.peers:
-            relay.wait_for(name, PATIENCE)
+            relay.wait_for(name, PATIENCE + relay.fed / 100)
         logged = relay.logged()
         repeated = {}
         for name, peer in self.peers.items():
             ids = {item.id for item in logged}
-            wait_until(lambda peer=peer, ids=ids: {item.id for item in peer.received()} >= ids, f"{name} has all", 60)
+            wait_until(
+                lambda peer=peer, ids=ids: {item.id for item in peer.received()} >= ids, f"{name} has all", PATIENCE
+            )
             received = peer.received()
             assert_arrived(logged, received)
             repeated[name] = len(received) - len(logged)
@@ -132,7 +134,7 @@ def kill_again_and_again(relay: RelayProcess, names: list[str], kills: int, rng:
     for _ in range(kills):
         end = time.monotonic() + rng.choice([0.3, 1.0, 3.0]) * (0.5 + rng.random())
         while time.monotonic() < end:
-            relay.feed(20)
+            relay.feed(10)
             time.sleep(0.02)
         busy += any(relay.cursor(name) < relay.fed for name in names)
         relay.kill()
@@ -145,3 +147,42 @@ def assert_text_log_once(relay: RunningRelay) -> None:
     text = b"".join(path.read_bytes() for path in sorted((relay.directory / "logs").glob("*.txt"))).decode()
     assert [int(count) for count in re.findall(r" Count:(\d+)$", text, re.MULTILINE)] == list(range(1, relay.fed + 1))
     assert [int(number) for number in re.findall(r'"number (\d+)"', text)] == list(range(1, relay.fed + 1))
+
+
+class Outage(NamedTuple):
+    """What an outage of all peers was like: seconds, events, and how it went on."""
+
+    fed: int
+    neighbour: float  # the longest that an event took into the JSON lines meanwhile
+    catching_up: float  # from the peers' return until the last sink confirmed the last event
+    repeated: dict[str, int]
+    said: dict[str, int]  # lines about each sink in the relay's log
+
+
+def outage(everywhere: Everywhere, relay: RelayProcess, seconds: float, rate: int) -> Outage:
+    """All peers are away for some time under load, and come back."""
+    relay.feed(100)
+    for name in everywhere.peers:
+        relay.wait_for(name, PATIENCE)
+    everywhere.weather(Fault.REFUSE)
+    slowest, due, end = 0.0, [], time.monotonic() + seconds
+    while (now := time.monotonic()) < end or due:
+        if now < end:
+            relay.feed(rate // 10)
+            due.append((relay.fed, time.monotonic()))
+        written = relay.cursor("json_lines")
+        while due and due[0][0] <= written:
+            slowest = max(slowest, time.monotonic() - due.pop(0)[1])
+        assert now < end + PATIENCE, f"the neighbour stands at {written} of {relay.fed}"
+        time.sleep(0.1)
+    for name in everywhere.peers:
+        assert relay.state(name)[0] == "retrying", f"{name}: {relay.state(name)}"
+    back = time.monotonic()
+    everywhere.weather(Fault.NONE)
+    for name in everywhere.peers:
+        relay.wait_for(name, PATIENCE + seconds)
+    catching_up = time.monotonic() - back
+    repeated = everywhere.check(relay)
+    lines = relay.log.read_text().splitlines()
+    said = {name: sum(f"sink {name} " in line for line in lines) for name in everywhere.peers}
+    return Outage(relay.fed, slowest, catching_up, repeated, said)
