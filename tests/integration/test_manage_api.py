@@ -244,6 +244,8 @@ def test_metrics(running, api, post):
     assert float(lines["event_listener_log_up"]) == 1
     assert float(lines['event_listener_log_rows{table="event"}']) >= 2
     assert float(lines['event_listener_sink_up{sink="text_log"}']) == 1
+    assert float(lines['event_listener_sink_passed_total{sink="json_lines"}']) >= 1
+    assert float(lines['event_listener_sink_behind_seconds{sink="json_lines"}']) < 60
     assert float(lines['event_listener_source_last_seen_timestamp_seconds{source="bmc1"}']) > time.time() - 60
     assert float(lines['event_listener_ingest_payloads_total{status="ok"}']) >= 1
     assert "event_listener_journal_depth" in lines

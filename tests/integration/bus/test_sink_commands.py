@@ -47,6 +47,8 @@ def test_pause_resume_replay_rejected(tmp_path, peer):
         relay.feed(10)
         wait_until(lambda: relay.json_lines() == 20, "the neighbour goes on")
         assert len(peer.received()) == 10
+        (row,) = [row for row in command(tmp_path, sinks, "sinks", "--seconds", "0.1").splitlines() if "paused" in row]
+        assert re.search(r" 10 events, \d+\.\d s +0/s +10 +0 +paused", row)
         assert "goes on" in command(tmp_path, sinks, "sink", "resume", "bus")
         relay.wait_for("bus")
         assert "wasn't paused" in command(tmp_path, sinks, "sink", "resume", "bus")

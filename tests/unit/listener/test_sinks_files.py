@@ -364,11 +364,13 @@ def test_addresses_name_files_as_they_are():
 
 
 def test_the_table_names_every_section_of_the_settings():
-    """A kind of sink has a section of its name, the section a sink, and each its page."""
+    """A kind of sink has a section of its name, the section a sink, and each its page and its test."""
     assert set(SINKS) == set(Sinks.__struct_fields__)
     for kind in SINKS:
         assert callable(load(kind).send)
         assert (ROOT / "docs" / "sinks" / f"{kind}.md").is_file()
+        if kind not in ("text_log", "json_lines"):  # whose tests these are
+            assert (ROOT / "tests" / "integration" / "bus" / f"test_sinks_{kind}.py").is_file()
 
 
 def test_disabled_sinks_are_left_out():

@@ -235,7 +235,8 @@ class Sinks(Section, frozen=True):
 
     def bus(self) -> list[BusSink]:
         """The sinks that get events by routes."""
-        return [*self.syslog, *self.amqp, *self.kafka, *self.http]
+        sections = (getattr(self, name) for name in self.__struct_fields__)
+        return [item for section in sections if isinstance(section, list) for item in section]
 
 
 class Settings(Section, frozen=True):

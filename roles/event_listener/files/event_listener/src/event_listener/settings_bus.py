@@ -110,10 +110,19 @@ Facility = Literal[
 ]  # fmt: skip
 
 
-class SyslogSink(Section, frozen=True):
-    """RFC 5424 messages over UDP, TCP or TLS. Syslog has no acknowledgement: see docs/sinks/syslog.md."""
+class BusSink(Section, frozen=True):
+    """What all sinks beyond this host have."""
 
     name: SinkName
+    batch: Batch = 500
+    batch_interval: BatchInterval = 0.0
+    timeout: Timeout = 10.0
+    retain_for: RetainFor = 0.0
+
+
+class SyslogSink(BusSink, frozen=True, kw_only=True):
+    """RFC 5424 messages over UDP, TCP or TLS. Syslog has no acknowledgement: see docs/sinks/syslog.md."""
+
     host: Annotated[Host, Meta(description="Where to: `host:port`; 514 (TLS: 6514) without a port.")]
     transport: Annotated[Literal["udp", "tcp", "tls"], Meta(description="`udp`, `tcp` or `tls`.")] = "tls"
     tls: Annotated[ClientTls, Meta(description="For `transport: tls`.")] = field(default_factory=ClientTls)
@@ -141,16 +150,11 @@ class SyslogSink(Section, frozen=True):
     resend: Annotated[
         int, Meta(ge=0, le=100000, description="Messages that TCP and TLS send again after a lost connection.")
     ] = 1000
-    batch: Batch = 500
-    batch_interval: BatchInterval = 0.0
-    timeout: Timeout = 10.0
-    retain_for: RetainFor = 0.0
 
 
-class AmqpSink(Section, frozen=True):
+class AmqpSink(BusSink, frozen=True, kw_only=True):
     """A topic exchange of RabbitMQ (AMQP 0-9-1), with publisher confirms."""
 
-    name: SinkName
     hosts: Annotated[
         list[Host],
         Meta(min_length=1, description="`host:port` of the cluster's nodes, tried in turn; 5672 (TLS: 5671)."),
@@ -186,16 +190,11 @@ class AmqpSink(Section, frozen=True):
     heartbeat: Annotated[
         int, Meta(ge=2, le=600, description="Seconds between heartbeats; a silent peer is left after two.")
     ] = 15
-    batch: Batch = 500
-    batch_interval: BatchInterval = 0.0
-    timeout: Timeout = 10.0
-    retain_for: RetainFor = 0.0
 
 
-class KafkaSink(Section, frozen=True):
+class KafkaSink(BusSink, frozen=True, kw_only=True):
     """A topic of Apache Kafka, with acks=all and idempotence."""
 
-    name: SinkName
     topic: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9._-]{0,249}$", description="Topic; empty: the `topic` of `properties_file`.")
     ] = ""
@@ -214,15 +213,11 @@ class KafkaSink(Section, frozen=True):
         Meta(description="The value; as for AMQP."),
     ] = "cloudevents-binary"
     batch: Batch = 5000
-    batch_interval: BatchInterval = 0.0
-    timeout: Timeout = 10.0
-    retain_for: RetainFor = 0.0
 
 
-class HttpSink(Section, frozen=True):
+class HttpSink(BusSink, frozen=True, kw_only=True):
     """CloudEvents in batches, by HTTP POST."""
 
-    name: SinkName
     url: Annotated[str, Meta(pattern=r"^https?://[^\s]+$", description="Where to. https, unless it is this host.")]
     token: Annotated[Secret | None, Meta(description="Token of `Authorization: Bearer`.")] = None
     username: Annotated[str, Meta(description="User name of Basic authentication.")] = ""
@@ -232,14 +227,9 @@ class HttpSink(Section, frozen=True):
     )
     tls: Annotated[ClientTls, Meta(description="For https.")] = field(default_factory=ClientTls)
     batch: Batch = 100
-    batch_interval: BatchInterval = 0.0
     timeout: Timeout = 15.0
-    retain_for: RetainFor = 0.0
 
     def __post_init__(self) -> None:
         if (self.username != "") != (self.password is not None) or (self.token is not None and self.username):
             msg = "give username and password (Basic), or token (Bearer), or neither"
             raise ValueError(msg)
-
-
-BusSink = SyslogSink | AmqpSink | KafkaSink | HttpSink

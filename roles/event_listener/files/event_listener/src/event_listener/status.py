@@ -16,7 +16,7 @@ from event_listener.journal import Journal, JournalBrokenError, JournalReader, J
 from event_listener.lanes import OK
 from event_listener.places import cursor_name
 from event_listener.relay import HEARTBEAT, HEARTBEAT_SECONDS
-from event_listener.store import Store, StoreUnavailableError
+from event_listener.store import LaneStatus, Store, StoreUnavailableError
 
 Verdict = Literal["ready", "degraded", "unready"]
 
@@ -37,6 +37,7 @@ class SinkStatus(msgspec.Struct, frozen=True):
     since_ns: int
     position: int
     lag: int
+    behind: float  # seconds that the first of them has waited
     rejected: int
 
 
@@ -56,9 +57,25 @@ def sinks(store: Store) -> list[SinkStatus]:
     for lane in store.cursors.lanes():
         position = positions.get(cursor_name(lane.name), 0)
         lag = max(0, heads[lane.unit] - position)
-        count = rejected.get(lane.name, 0)
-        found.append(SinkStatus(lane.name, lane.unit, lane.state, lane.reason, lane.since_ns, position, lag, count))
+        found.append(
+            SinkStatus(
+                name=lane.name,
+                unit=lane.unit,
+                state=lane.state,
+                reason=lane.reason,
+                since_ns=lane.since_ns,
+                position=position,
+                lag=lag,
+                behind=_waited(store, lane, position) if lag else 0.0,
+                rejected=rejected.get(lane.name, 0),
+            )
+        )
     return found
+
+
+def _waited(store: Store, lane: LaneStatus, position: int) -> float:
+    received_ns = store.log.received_after(position, lane.unit)
+    return 0.0 if received_ns is None else max(0.0, (time.time_ns() - received_ns) / 1e9)
 
 
 def journal_depth(state_dir: str, store: Store) -> int:

@@ -124,6 +124,12 @@ def _sinks(store: Store) -> Iterator[Metric]:
     found = status.sinks(store)
     lag = {sink.name: float(sink.lag) for sink in found}
     yield _gauge("sink_lag", "Units (payloads or events) that a sink hasn't confirmed yet.", lag, "sink")
+    behind = {sink.name: sink.behind for sink in found}
+    yield _gauge("sink_behind_seconds", "How long the first of these has waited; 0 where none waits.", behind, "sink")
+    passed = {sink.name: float(sink.position) for sink in found}
+    yield _counter(
+        "sink_passed_total", "Units of the log that a sink confirmed or its routes left out.", passed, "sink"
+    )
     up = {sink.name: float(sink.state == OK) for sink in found}
     yield _gauge("sink_up", "Whether a sink works.", up, "sink")
     rejected = {sink.name: float(sink.rejected) for sink in found}

@@ -15,7 +15,7 @@ from event_listener.policy import Owner
 from event_listener.store import rows, schema, states
 from event_listener.store.backend import Backend
 from event_listener.store.checkpoints import grown, set_position
-from event_listener.store.cursors import position
+from event_listener.store.cursors import Unit, position
 from event_listener.store.forwarded import lacking
 from event_listener.store.proofs import Settled, settle
 
@@ -182,6 +182,14 @@ class EventLog:
         with self._backend.read() as connection:
             first = connection.execute(select(func.min(table.c.seq)).where(table.c.received_ns >= received_ns)).scalar()
             return int(first) - 1 if first is not None else rows.last(connection, schema.event)
+
+    def received_after(self, seq: int, unit: Unit) -> int | None:
+        """When the first unit with a greater ``seq`` was received, ns; None where there is none."""
+        table = schema.payload if unit == "payload" else schema.event
+        statement = select(table.c.received_ns).where(table.c.seq > seq).order_by(table.c.seq).limit(1)
+        with self._backend.read() as connection:
+            found = connection.execute(statement).scalar()
+        return None if found is None else int(found)
 
     def payload_head(self) -> int:
         """The last payload's ``seq``."""
