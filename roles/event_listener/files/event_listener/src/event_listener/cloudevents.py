@@ -68,7 +68,7 @@ def attributes(event: Event) -> dict[str, str]:
         "payloadid": str(event.payload_id),
     }
     if event.filled:
-        envelope["filled"] = ",".join(event.filled)
+        found["filled"] = ",".join(event.filled)
     for name, field in _OPTIONAL.items():
         if (value := getattr(event, field)) is not None:
             found[name] = value
