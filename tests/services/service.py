@@ -99,7 +99,7 @@ class Service:
 
     name: ClassVar[str]
     user: ClassVar[str | None] = None  # whom it runs as when the tests are root: some refuse to be root
-    start_timeout: ClassVar[float] = 60.0
+    start_timeout: ClassVar[float] = 180.0
     grace: ClassVar[float] = 20.0
 
     def __init__(self) -> None:

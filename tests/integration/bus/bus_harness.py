@@ -90,7 +90,7 @@ class RunningRelay:
 
     def logged(self) -> list[Received]:
         """What the event log holds, in order. Everything that was fed is there before this returns."""
-        wait_until(lambda: self.store.log.head() == self.fed, f"all {self.fed} events are in the log")
+        wait_until(lambda: self.store.log.head() == self.fed, f"all {self.fed} events are in the log", 60)
         return [Received(event.source, event.id) for event in self.store.log.read_events_after(0, 1_000_000)]
 
     def cursor(self, name: str) -> int:
@@ -101,7 +101,7 @@ class RunningRelay:
         found = {lane.name: (lane.state, lane.reason) for lane in self.store.cursors.lanes()}
         return found.get(name, ("", ""))
 
-    def wait_for(self, name: str, timeout: float = 40) -> None:
+    def wait_for(self, name: str, timeout: float = 60) -> None:
         """Until a sink confirmed everything that was fed."""
         wait_until(
             lambda: self.cursor(name) == self.fed,

@@ -42,7 +42,7 @@ def test_pause_resume_replay_rejected(tmp_path, peer):
         relay.wait_for("bus")
         logged = relay.logged()
         assert "paused" in command(tmp_path, sinks, "sink", "pause", "bus")
-        wait_until(lambda: relay.state("bus")[0] == "paused", "the lane stopped", 15)
+        wait_until(lambda: relay.state("bus")[0] == "paused", "the lane stopped", 60)
         assert "paused" in command(tmp_path, sinks, "sinks")
         relay.feed(10)
         wait_until(lambda: relay.json_lines() == 20, "the neighbour goes on")
@@ -55,11 +55,11 @@ def test_pause_resume_replay_rejected(tmp_path, peer):
 
         replay = ("sink", "replay", "bus", "--from")
         assert "12 events are looked at again" in command(tmp_path, sinks, *replay, logged[8].id)
-        wait_until(lambda: len(peer.received()) == 32, "they came again", 15)
+        wait_until(lambda: len(peer.received()) == 32, "they came again", 60)
         assert peer.received()[20] == logged[8]
         start = rfc3339(relay.store.queries.get(logged[0].id).received_ns)
         assert "20 events are looked at again" in command(tmp_path, sinks, *replay, start)
-        wait_until(lambda: len(peer.received()) == 52, "all came again", 15)
+        wait_until(lambda: len(peer.received()) == 52, "all came again", 60)
 
         peer.answers = [lambda _body: (400, {})] * 100
         relay.feed(1)

@@ -115,7 +115,7 @@ def test_a_broker_that_blocks_gets_each_message_once(tmp_path, peer, rabbitmq):
         rabbitmq.block()
         try:
             relay.feed(200)
-            wait_until(lambda: "blocks publishers" in relay.state("bus")[1], "the block is noticed", 15)
+            wait_until(lambda: "blocks publishers" in relay.state("bus")[1], "the block is noticed", 60)
         finally:
             rabbitmq.unblock()
         relay.wait_for("bus")
