@@ -232,9 +232,7 @@ def test_more_streams_than_allowed(listener):
             return answer.status_code == 200 and answer
 
         wait_for(again, PATIENCE).close()
-        began = time.monotonic()
-        small.stop()
-        assert time.monotonic() - began < 25  # streams don't hold the listener up
+        assert small.stop() == 0  # streams don't hold the listener up: it fails where it has to be killed
         held[1].close()
 
 
