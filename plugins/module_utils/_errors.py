@@ -256,7 +256,7 @@ def _classify(answer: Answer) -> tuple[type[RedfishError], str]:
 _BY_STATUS: dict[int, tuple[type[RedfishError], str]] = {
     403: (
         ForbiddenError,
-        "Give the account the privilege for it: Login to read, ConfigureManager to change (see docs/least-privilege.md).",
+        "Give the account the privilege: Login to read, ConfigureManager to change (see docs/least-privilege.md).",
     ),
     404: (UnsupportedError, "The BMC has no such resource: check that its firmware offers the Redfish EventService."),
     405: (UnsupportedError, "The BMC does not offer this operation: check its firmware version."),

@@ -104,7 +104,7 @@ class FaultDisk:
         process, self._process = self._process, None
         if process is None:
             return
-        subprocess.run(["umount", "--lazy", str(self.path)], capture_output=True)
+        subprocess.run(["umount", "--lazy", str(self.path)], capture_output=True, check=False)
         if process.stdin is not None:
             process.stdin.close()
         process.wait(_SECONDS)

@@ -107,8 +107,8 @@ class Indexer:
             self._refresh_proofs()
             found = [self._settle(self._arrival(journal_id, seq, entry)) for seq, entry in entries]
             self._follow(journal_id)
-            arrivals = [self._marked(arrival) for one, _ in found if (arrival := self._lacking(one)) is not None]
-            settled = [one for _, some in found for one in some]
+            arrivals = [self._marked(arrival) for one, _settled in found if (arrival := self._lacking(one)) is not None]
+            settled = [one for _arrival, some in found for one in some]
             done = entries[-1][0]
             # Where it isn't written, it is settled again with the next attempt.
             version, self._proofs_version = self._proofs_version, -1

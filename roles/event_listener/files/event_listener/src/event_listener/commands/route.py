@@ -78,12 +78,12 @@ def _pages(store: Store, start: int, end: int | None) -> Iterator[list[Event]]:
     position, head = store.log.before(start), store.log.head()
     with click.progressbar(
         length=head - position, label="reading", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
+    ) as progress:
         while position < head:
             page = store.log.read_events_after(position, _PAGE)
             if not page:
                 return
-            bar.update(page[-1].seq - position)
+            progress.update(page[-1].seq - position)
             position = page[-1].seq
             yield [
                 event

@@ -60,7 +60,7 @@ def replay(settings: Settings, name: str, start: str, into: str | None, source: 
         raise click.ClickException("--source goes with --into; for other sinks routes choose")
     _bus_sink(settings, name, "give --into FILE to write what it wrote into a new file")
     with opened(settings) as store:
-        position, _ = _position(store, start)
+        position, _begins = _position(store, start)
         count = store.log.head() - position
         store.cursors.rewind(cursor_name(name), name, position)
     click.echo(f"{name} goes on after event {position} of the log; {count} events are looked at again")
