@@ -138,7 +138,8 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "all"
     seconds = sys.argv[2] if len(sys.argv) > 2 else "300"
     if name == "all":
-        sys.exit(max(subprocess.run([sys.executable, __file__, one, seconds]).returncode for one in TARGETS))
+        command = [sys.executable, __file__]
+        sys.exit(max(subprocess.run([*command, one, seconds], check=False).returncode for one in TARGETS))
     target, seeds = TARGETS[name]
     corpus = Path(tempfile.mkdtemp(prefix="corpus-"))
     for number, seed in enumerate(seeds()):
