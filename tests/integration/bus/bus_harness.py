@@ -88,6 +88,15 @@ class RunningRelay:
             self.feed(rate // 20)
             time.sleep(0.05)
 
+    def feed_until(self, condition: Callable[[], bool], what: str, rate: int) -> None:
+        """Feed at a rate until something holds. Raises ServiceError when it takes more than a minute."""
+
+        def fed_and_true() -> bool:
+            self.feed(rate // 20)
+            return condition()
+
+        wait_until(fed_and_true, what, 60)
+
     def logged(self) -> list[Received]:
         """What the event log holds, in order. Everything that was fed is there before this returns."""
         wait_until(lambda: self.store.log.head() == self.fed, f"all {self.fed} events are in the log", 60)

@@ -134,7 +134,7 @@ def test_a_domain_with_its_subtree(root):
 def test_what_is_not_declared_is_roots_alone(app, logged_in):
     """Each endpoint, also one that somebody adds tomorrow, refuses a user unless its view says what it is."""
     open_to_all = {"/api/v1/login", "/health/live", "/health/ready", "/metrics"}
-    declared = {"events", "sources", "accounts", "me", "login"}
+    refused = 0
     for rule in app.url_map.iter_rules():
         path = str(rule)
         if path in open_to_all:
@@ -146,8 +146,8 @@ def test_what_is_not_declared_is_roots_alone(app, logged_in):
             view = app.view_functions[rule.endpoint]
             if getattr(view, "needed_action", Action.OPERATE) is Action.OPERATE:
                 logged_in["admin-a"](method, where, 403)
-            else:
-                assert rule.endpoint.split(".")[0] in declared
+                refused += 1
+    assert refused > 10
 
 
 @pytest.mark.parametrize(
