@@ -172,8 +172,9 @@ def test_a_dead_bmc_is_unreachable_and_stops_no_other(run: Runner):
 
 def test_the_pin_is_checked_before_anything_is_sent(run: Runner):
     """A wrong fingerprint, and a self-signed certificate without one: reason `tls`, and no request arrives."""
-    for connection in ({"tls_fingerprint": "sha256:" + "0" * 64}, {"tls_fingerprint": None}):
-        result = run.task("event_destination", _connection=connection, **DECLARED)
+    for pin in ("sha256:" + "0" * 64, None):
+        told = {"_connection": {"tls_fingerprint": pin}, "_variables": {"redfish_tls_fingerprint": pin}}
+        result = run.task("event_destination", **told, **DECLARED)
         assert {each["reason"] for each in result.results.values()} == {"tls"}
         assert all("no credentials were sent" in each["msg"] for each in result.results.values())
     assert run.fleet.requests() == []

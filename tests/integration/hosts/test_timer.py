@@ -74,7 +74,7 @@ def fleet(deployment, tmp_path):
         mix="openbmc=3",
         directory=tmp_path / "fleet",
         network=network,
-        port=8443,
+        port=9443,  # another fleet of this session is at 8443
         listener_ca=authority,
         time_scale=0.02,
     )
