@@ -50,9 +50,7 @@ def test_a_changed_source_is_another_release(copy: Path, name: str) -> None:
     before = pack(copy)["digest"]
     path = copy / name
     text = path.read_text()
-    path.write_text(
-        text.replace('"click>=', '"click>=8,>=') if name == "pyproject.toml" else text + "\n# changed\n"
-    )
+    path.write_text(text.replace('"click>=', '"click>=8,>=') if name == "pyproject.toml" else text + "\n# changed\n")
     assert pack(copy)["digest"] != before
 
 
