@@ -17,7 +17,6 @@ OWNED = {
     "ingest.plain_http": "event_listener_tls",
     "ingest.tls.certificate": "event_listener_tls_certificate",
     "ingest.tls.key": "event_listener_tls_key",
-    "nginx.enabled": "event_listener_nginx",
     "nginx.bind": "event_listener_bind",
     "manage.bind": "event_listener_manage_bind",
     "manage.tokens": "event_listener_tokens",
@@ -169,13 +168,13 @@ def nginx_problems(variables):
     found = []
     if variables["tls"] == "none":
         found.append(
-            "event_listener_nginx is true, and nginx is there for TLS, but event_listener_tls is none. "
+            "event_listener_settings.nginx.enabled is true, and nginx is there for TLS, but event_listener_tls is none. "
             "Change one of them."
         )
     if not variables["nginx_possible"]:
         found.append(
-            "event_listener_nginx is true, but nginx is not on the host, and the role can install it only as root with "
-            "apt. Install it."
+            "event_listener_settings.nginx.enabled is true, but nginx is not on the host, and the role can install it "
+            "only as root with apt. Install it."
         )
     if len(socket_path(variables).encode()) > LONGEST_SOCKET_PATH:
         found.append(

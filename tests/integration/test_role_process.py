@@ -156,7 +156,7 @@ def test_extras_are_another_release(host):
 @pytest.mark.slow
 def test_nginx_in_front_with_keys_of_both_kinds(host):
     """One variable each puts nginx there and issues both certificates; again changes nothing; and back."""
-    variables = {"event_listener_nginx": True, "event_listener_tls_key_type": "both"}
+    variables = {"event_listener_settings": {"nginx": {"enabled": True}}, "event_listener_tls_key_type": "both"}
     done = host.run(**variables)
     assert done.status == 0, done.output
     assert host.post() == 401
