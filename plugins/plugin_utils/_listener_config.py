@@ -168,8 +168,8 @@ def nginx_problems(variables):
     found = []
     if variables["tls"] == "none":
         found.append(
-            "event_listener_settings.nginx.enabled is true, and nginx is there for TLS, but event_listener_tls is none. "
-            "Change one of them."
+            "event_listener_settings.nginx.enabled is true, and nginx is there for TLS, but event_listener_tls is "
+            "none. Change one of them."
         )
     if not variables["nginx_possible"]:
         found.append(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may see and do what. No I/O.
 
-Every object (a source, its events, a webhook, an alert) belongs to a domain and, where somebody said so, to an account
+Every object (a source, its events) belongs to a domain and, where somebody said so, to an account
 in it. A domain is a path of the domain tree, ``/`` or ``/dc1/row2/``; what nobody gave a domain belongs to ``/``. For
 each action a role reaches everything, its domain's subtree, its own account, or nothing (:data:`RIGHTS`). `scope` says
 which; `allowed` and the SQL of store/ownership.py are both derived from it.
@@ -32,13 +32,8 @@ class Action(enum.StrEnum):
     """What can be done through the API. A token may be limited to some of them."""
 
     READ_EVENTS = "events.read"
-    READ_ARCHIVE = "events.read-archived"
-    CHANGE_EVENTS = "events.change"  # archive, delete
     READ_SOURCES = "sources.read"
-    READ_ALERTS = "alerts.read"
-    CHANGE_ALERTS = "alerts.change"
     MANAGE_ACCOUNTS = "accounts.manage"  # domains, accounts, users, tokens
-    MANAGE_WEBHOOKS = "webhooks.manage"
     OPERATE = "listener.operate"  # everything else: the registry, quarantine, sinks, backfill
 
 
@@ -57,13 +52,8 @@ def _row(domain_admin: Reach, user: Reach) -> dict[Role, Reach]:
 
 RIGHTS: dict[Action, dict[Role, Reach]] = {
     Action.READ_EVENTS: _row(Reach.SUBTREE, Reach.ACCOUNT),
-    Action.READ_ARCHIVE: _row(Reach.SUBTREE, Reach.NOTHING),
-    Action.CHANGE_EVENTS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.READ_SOURCES: _row(Reach.SUBTREE, Reach.ACCOUNT),
-    Action.READ_ALERTS: _row(Reach.SUBTREE, Reach.NOTHING),
-    Action.CHANGE_ALERTS: _row(Reach.SUBTREE, Reach.NOTHING),
     Action.MANAGE_ACCOUNTS: _row(Reach.SUBTREE, Reach.NOTHING),
-    Action.MANAGE_WEBHOOKS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.OPERATE: _row(Reach.NOTHING, Reach.NOTHING),
 }
 
@@ -105,6 +95,9 @@ class Scope(msgspec.Struct, frozen=True):
         if self.reach is Reach.ACCOUNT:
             return self.account is not None and owner == Owner(self.domain, self.account)
         return False
+
+
+EVERYTHING = Scope(Reach.EVERYTHING)
 
 
 def scope(principal: Principal, action: Action) -> Scope:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from event_listener.event import rfc3339
-from event_listener.policy import Reach, Scope
+from event_listener.policy import EVERYTHING, Scope
 from event_listener.registry import Source, owner_of
 from event_listener.registry import shown as shown_source
 from event_listener.source_health import Health
@@ -54,7 +54,7 @@ def _health(source: Source | None, activity: Activity | None, judged: Health | N
     }
 
 
-def view(store: Store, scope: Scope = Scope(Reach.EVERYTHING)) -> list[dict[str, Any]]:  # noqa: B008 - frozen
+def view(store: Store, scope: Scope = EVERYTHING) -> list[dict[str, Any]]:
     """The sources of a scope by name. Raises StoreUnavailableError."""
     registered = {source.name: source for source in store.sources.list()}
     heard, uses = store.sources.activity(), store.sources.credential_uses()

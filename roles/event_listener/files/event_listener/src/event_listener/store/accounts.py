@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
-from event_listener.policy import ROOT, Owner, PolicyError, Reach, Scope, account_name, ancestors, domain_path
+from event_listener.policy import EVERYTHING, ROOT, Owner, PolicyError, Scope, account_name, ancestors, domain_path
 from event_listener.store import schema
 from event_listener.store.actions import Actor, record
 from event_listener.store.backend import Backend
 from event_listener.store.log import now_ns
 from event_listener.store.ownership import within
-
-EVERYTHING = Scope(Reach.EVERYTHING)
 
 
 class Tree:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from event_listener.event import Event, Origin, Payload
 from event_listener.gaps import Seen, seen
-from event_listener.policy import Owner, Reach, Scope
+from event_listener.policy import EVERYTHING, Owner, Reach, Scope
 from event_listener.store import rows, schema
 from event_listener.store.backend import Backend
 from event_listener.store.ownership import within
@@ -60,7 +60,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     below: str = ""
     since_ns: int | None = None
     until_ns: int | None = None
-    scope: Scope = Scope(Reach.EVERYTHING)
+    scope: Scope = EVERYTHING
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same as SQL."""
@@ -131,7 +131,7 @@ class Queries:
         events = [rows.event_of(row) for row in found[:limit]]
         return Page(events, head, events[-1].seq if len(found) > limit else None)
 
-    def get(self, event_id: str, scope: Scope = Scope(Reach.EVERYTHING)) -> Event | None:  # noqa: B008 - frozen
+    def get(self, event_id: str, scope: Scope = EVERYTHING) -> Event | None:
         """The event with a public id, where the scope has it."""
         table = schema.event
         conditions = Query(id=(event_id,), scope=scope).conditions()

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, delete, select
 
 from event_listener import accounts
 from event_listener.accounts import Kind, Token, User, UserChange
-from event_listener.policy import Action, Owner, PolicyError, Scope
+from event_listener.policy import EVERYTHING, Action, Owner, PolicyError, Scope
 from event_listener.store import schema
-from event_listener.store.accounts import EVERYTHING, ensure_account, ensure_domain
+from event_listener.store.accounts import ensure_account, ensure_domain
 from event_listener.store.actions import Actor, record
 from event_listener.store.backend import Backend
 from event_listener.store.log import now_ns
