@@ -1,103 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lanes: in order, at least once, each delayed by its own sink alone. The indexer: nothing skipped, nothing twice."""
+"""Lanes: in order, at least once, each delayed by its own sink alone."""
 
 import threading
 import time
 
-import pytest
-from event_listener import backoff, lanes, places, registry, relay
+from event_listener import backoff, places, registry
 from event_listener.event import Record
 from event_listener.feed import Everything, feed_for
-from event_listener.indexer import Indexer, journal_cursor
-from event_listener.journal import Entry, Journal, JournalReader
-from event_listener.registry_snapshot import RegistryView
-from event_listener.settings import Relay, Settings, Sinks
+from event_listener.settings import Settings, Sinks
 from event_listener.settings_bus import Route, SyslogSink
-from event_listener.settings_files import FileSink
 from event_listener.sinks.base import Ok, Reject, Retry
-from event_listener.store import Arrival, open_store
+from event_listener.store import Arrival
 from hypothesis import given
 from hypothesis import strategies as st
 
-JOURNAL = "0123456789ab"
+from tests.unit.listener.lane_harness import JOURNAL, Destination, Running, begun_at_zero, fill, store, until
 
-
-@pytest.fixture
-def store(tmp_path):
-    with open_store(tmp_path) as store:
-        yield store
-
-
-def fill(store, count, first=1, journal_id=JOURNAL, cursor="journal"):
-    arrivals = [
-        Arrival(
-            journal_id=journal_id,
-            journal_seq=seq,
-            received_ns=seq,
-            source="s",
-            address="a",
-            peer="p",
-            credential="c",
-            content_type="",
-            body=b"{}",
-            records=(Record(type="A.B", record={}),),
-        )
-        for seq in range(first, first + count)
-    ]
-    store.log.write(arrivals, cursor, first + count - 1)
-
-
-class Destination:
-    """A destination that answers as told, and remembers what it took."""
-
-    name, unit = "destination", "event"
-
-    def __init__(self, *answers):
-        self.answers = list(answers)
-        self.taken, self.closed = [], False
-
-    def send(self, batch):
-        outcome = self.answers.pop(0) if self.answers else Ok()
-        if isinstance(outcome, Exception):
-            raise outcome
-        done = len(batch) if isinstance(outcome, Ok) else outcome.done
-        self.taken += [unit.seq for unit in batch[:done]]
-        return outcome
-
-    def close(self):
-        self.closed = True
-
-
-class Running:
-    """A lane in a thread, until the block ends."""
-
-    def __init__(self, sink, store, holder="here", batch=3, ttl=10.0, feed=None):
-        self.stop, self.wake = threading.Event(), lanes.Wake()
-        place = places.LeasedPlace(sink, store, holder, ttl)
-        self.lane = lanes.Lane(sink, place, store, self.wake, self.stop, batch, feed)
-
-    def __enter__(self):
-        self.lane.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.wake.tell()
-        self.lane.join(10)
-        assert not self.lane.is_alive()
-
-
-def until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def begun_at_zero(store, sink):
-    """A cursor that exists: this sink isn't new."""
-    store.cursors.advance(places.cursor_name(sink.name), 0)
-    return sink
+__all__ = ["store"]  # a fixture
 
 
 def test_everything_in_order(store):
@@ -291,140 +210,6 @@ def test_backoff_grows_to_a_limit(attempt, chance):
     seconds = backoff.delay(attempt, chance)
     assert 0.25 <= seconds <= backoff.MAX_SECONDS
     assert seconds <= backoff.delay(attempt + 1, chance)
-
-
-def entry(number, source=None, peer="192.0.2.7", status="ok", body=None):
-    body = body if body is not None else b'{"Events":[{"EventId":"%d"}]}' % number
-    return Entry(number, source, peer, "bmcs", "application/json", status, "" if status == "ok" else "torn", body)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    journal = Journal(tmp_path)
-    yield journal
-    journal.close()
-
-
-def test_the_indexer_empties_the_journal(tmp_path, store, journal):
-    journal.append([entry(number) for number in range(1, 8)])
-    indexer = Indexer(tmp_path, store, 3)
-    assert [indexer.step() for _ in range(4)] == [3, 3, 1, 0]
-    assert [event.event_id for event in store.log.read_events_after(0, 10)] == [str(number) for number in range(1, 8)]
-    with JournalReader(tmp_path) as reader:
-        assert reader.read_after(0) == []
-        assert store.cursors.get(journal_cursor(reader.journal_id)) == 7
-        assert store.log.read_events_after(0, 1)[0].id == f"{reader.journal_id}-1-0"
-    indexer.close()
-
-
-def test_a_crash_between_commit_and_delete_repeats_nothing(tmp_path, store, journal):
-    """The entries are still in the journal after the rows were committed: the next indexer only deletes them."""
-    journal.append([entry(1), entry(2)])
-    with JournalReader(tmp_path) as reader:
-        journal_id = reader.journal_id
-    fill(store, 2, journal_id=journal_id, cursor=journal_cursor(journal_id))  # and here the process died
-    second = Indexer(tmp_path, store, 10)
-    assert second.step() == 0
-    assert store.log.head() == 2
-    with JournalReader(tmp_path) as reader:
-        assert reader.read_after(0) == []
-    second.close()
-
-
-def test_a_new_journal_is_read_from_its_beginning(tmp_path, store, journal):
-    journal.append([entry(1)])
-    indexer = Indexer(tmp_path, store, 10)
-    indexer.step()
-    journal.close()
-    for path in (tmp_path / "journal").glob("journal.db*"):
-        path.unlink()
-    journal.append([entry(1)])
-    assert indexer.step() == 1
-    assert len({event.id for event in store.log.read_events_after(0, 10)}) == 2
-    indexer.close()
-
-
-def test_what_is_not_understood_goes_to_quarantine(tmp_path, store, journal):
-    journal.append([entry(1, status="malformed", body=b"<html>"), entry(2, body=b"5"), entry(3)])
-    indexer = Indexer(tmp_path, store, 10)
-    indexer.step()
-    indexer.close()
-    assert [item.reason for item in store.quarantine.list()] == [
-        "torn",
-        "a JSON number where a Redfish Event or MetricReport is expected",
-    ]
-    assert store.log.head() == 1
-
-
-def test_identity(tmp_path, store, journal):
-    """The path names the source; without one the registered address does; else the peer is its own name."""
-    store.sources.upsert(
-        registry.changes(
-            [
-                {"name": "bmc1", "address": "192.0.2.1"},
-                {"name": "far", "address": "192.0.2.9"},
-                {"name": "nat-a", "address": "192.0.2.5"},
-                {"name": "nat-b", "address": "192.0.2.5"},
-            ]
-        )
-    )
-    sent = [
-        ("bmc1", "10.0.0.1"),
-        (None, "192.0.2.1"),
-        (None, "192.0.2.8"),
-        ("unknown", "192.0.2.8"),
-        (None, "192.0.2.5"),
-        ("nat-b", "10.9.9.9"),
-    ]
-    journal.append([entry(number, source, peer) for number, (source, peer) in enumerate(sent, 1)])
-    indexer = Indexer(tmp_path, store, 10)
-    indexer.step()
-    indexer.close()
-    assert [(event.source, event.address) for event in store.log.read_events_after(0, 10)] == [
-        ("bmc1", "192.0.2.1"),
-        ("bmc1", "192.0.2.1"),
-        ("192.0.2.8", "192.0.2.8"),
-        ("unknown", "192.0.2.8"),
-        ("192.0.2.5", "192.0.2.5"),
-        ("nat-b", "192.0.2.5"),
-    ]
-
-
-def test_ingest_gets_the_registry(tmp_path, store, journal):
-    """Written once per change, as the file that ingest reads."""
-    journal.append([])
-    indexer = Indexer(tmp_path, store, 10)
-    indexer.step()
-    store.sources.upsert(registry.changes([{"name": "b", "address": "192.0.2.1", "response_status": 204}]))
-    indexer.step()
-    found = RegistryView(tmp_path).find("b", "")
-    assert (found.address, found.state, found.response_status) == ("192.0.2.1", "active", 204)
-    stamp = (tmp_path / "registry.json").stat().st_mtime_ns
-    indexer.step()
-    assert (tmp_path / "registry.json").stat().st_mtime_ns == stamp
-    store.sources.delete("b")
-    indexer.step()
-    assert RegistryView(tmp_path).find("b", "") is None
-    indexer.close()
-
-
-def test_a_new_sink_misses_nothing_from_the_first_start_on(tmp_path, store, journal):
-    """Everything that waits in the journal at the first start is written, however the threads run."""
-    journal.append([entry(number) for number in range(1, 21)])
-    settings = Settings(
-        state_dir=str(tmp_path),
-        relay=Relay(batch=1),
-        sinks=Sinks(text_log=FileSink(directory=str(tmp_path / "logs")), json_lines=FileSink(enabled=False)),
-    )
-    stop = threading.Event()
-    thread = threading.Thread(target=relay.run, args=(settings, store, stop))
-    thread.start()
-    try:
-        until(lambda: store.cursors.get("sink:text_log") == 20)
-    finally:
-        stop.set()
-        thread.join()
-    assert (tmp_path / "logs" / "Events_192.0.2.7.txt").read_text().count("Host IP") == 20
 
 
 def test_a_sink_that_is_down_notices_at_once_what_an_operator_does(store):

@@ -1,80 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every store must do. One suite, parametrised by backend."""
+"""What every store must do: writing, cursors, sources. One suite, parametrised by backend."""
 
-import random
-import sqlite3
 import threading
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from event_listener import registry
 from event_listener.event import Category, Level, Origin, Record
-from event_listener.message_registry import parse
 from event_listener.normalise.redfish import normalise
-from event_listener.policy import Owner, Reach, Scope
 from event_listener.proofs import Announcement, announce
-from event_listener.store import (
-    Arrival,
-    FencedError,
-    Given,
-    Query,
-    RegistriesFullError,
-    Settled,
-    Store,
-    StoreUnavailableError,
-    migrations,
-    own_arrival,
-    schema,
-)
-from event_listener.store.backend import SQLiteBackend
-from event_listener.store.postgresql import PostgreSQLBackend
-from sqlalchemy import text
+from event_listener.store import Arrival, FencedError, Query, Settled, own_arrival, schema
 
-from tests.services.fixtures import postgresql
-
-__all__ = ["postgresql"]  # a fixture
-
-JOURNAL = "0123456789ab"
-CURSOR = f"journal:{JOURNAL}"
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def backend(request, tmp_path):
-    if request.param == "sqlite":
-        backend = SQLiteBackend(tmp_path / "log" / "events.db")
-    else:
-        server = request.getfixturevalue("postgresql")
-        backend = PostgreSQLBackend(server.without_password(server.new_database()), server.password)
-    yield backend
-    backend.close()
-
-
-@pytest.fixture
-def store(backend):
-    return Store(backend)
-
-
-def arrival(seq, *, source="bmc1", records=None, problem="", **fields):
-    if records is None:
-        records = () if problem else (Record(type="Test.Event", message=f"m{seq}", record={"n": seq}),)
-    return Arrival(
-        journal_id=JOURNAL,
-        journal_seq=seq,
-        received_ns=seq * 1000,
-        source=source,
-        address=f"addr-{source}",
-        peer="192.0.2.1",
-        content_type="application/json",
-        body=b"{%d}" % seq,
-        records=records,
-        problem=problem,
-        **{"credential": "bmcs", **fields},
-    )
-
-
-def write(store, *arrivals):
-    return store.log.write(arrivals, CURSOR, max(item.journal_seq for item in arrivals))
+from tests.unit.listener.stores import CURSOR, JOURNAL, arrival, write
 
 
 def test_what_is_written_is_read(store):
@@ -195,66 +131,6 @@ def test_quarantine_keeps_and_releases(store):
     assert store.log.read_payloads_after(1, 9)[0].body == b"{3}"
 
 
-@pytest.fixture
-def many(store):
-    """Ten events; sources, levels and types by turns."""
-    for seq in range(1, 11):
-        record = Record(
-            type=f"T.{seq % 3}",
-            level=Level.ERROR if seq % 5 == 0 else Level.INFO,
-            record=None,
-            origin=Origin.TEST if seq == 7 else Origin.LIVE,
-            category=Category.ALERT if seq % 2 else Category.USAGE,
-            resource_id=f"/r/{seq}",
-        )
-        write(store, arrival(seq, source=f"bmc{seq % 2}", records=(record,)))
-    return store
-
-
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ({}, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
-        ({"order": "asc"}, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
-        ({"after": 7}, [10, 9, 8]),
-        ({"after": 7, "order": "asc"}, [8, 9, 10]),
-        ({"before": 3}, [2, 1]),
-        ({"source": ("bmc1",)}, [9, 7, 5, 3, 1]),
-        ({"source": ("bmc1", "bmc0"), "limit": 3}, [10, 9, 8]),
-        ({"type": ("T.0",)}, [9, 6, 3]),
-        ({"level": ("ERROR",)}, [10, 5]),
-        ({"level": ("ERROR",), "source": ("bmc1",)}, [5]),
-        ({"origin": ("test",)}, [7]),
-        ({"category": ("AlertEvent",), "after": 5}, [9, 7]),
-        ({"since_ns": 4000, "until_ns": 6000}, [5, 4]),
-        ({"id": (f"{JOURNAL}-4-0",)}, [4]),
-        ({"resource_id": ("/r/4", "/r/5")}, [5, 4]),
-        ({"source": ("'; DROP TABLE event; --",)}, []),
-    ],
-)
-def test_query(many, conditions, expected):
-    page = many.queries.find(Query(**conditions))
-    assert [event.seq for event in page.events] == expected
-    assert page.head == 10
-
-
-@pytest.mark.parametrize("order", ["asc", "desc"])
-def test_pages_join_without_gap_or_repeat(many, order):
-    seen, position = [], {}
-    while True:
-        page = many.queries.find(Query(order=order, limit=3, source=("bmc1",), **position))
-        seen += [event.seq for event in page.events]
-        if page.next is None:
-            break
-        position = {"after" if order == "asc" else "before": page.next}
-    assert seen == sorted([1, 3, 5, 7, 9], reverse=order == "desc")
-
-
-def test_counts(many):
-    assert many.queries.counts() == {"event": 10, "payload": 10, "quarantine": 0}
-    assert many.queries.payloads_of("addr-bmc1", 5) == 3
-
-
 def test_cursors(store):
     assert store.cursors.get("sink:x") is None
     store.cursors.advance("sink:x", 5)
@@ -350,65 +226,6 @@ def test_who_was_given_and_showed_which_credential(store):
     assert (store.sources.get("x").credential, store.sources.get("x").credential_given_ns) == ("old", given)
 
 
-@pytest.mark.usefixtures("store")
-def test_migrations_make_the_tables_of_the_queries(backend):
-    """The two descriptions of the schema can't drift."""
-    with backend.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
-
-
-def test_opening_again_keeps_everything(store, backend):
-    write(store, arrival(1))
-    assert Store(backend).log.head() == 1
-
-
-def become(backend, revision, change="SELECT 1"):
-    """As a newer version of the program does."""
-    with backend.write() as connection:
-        connection.exec_driver_sql(change)
-        connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": revision})
-
-
-@pytest.mark.usefixtures("store")
-@pytest.mark.parametrize("revision", ["9999", "9999_9998"])
-def test_a_newer_schema_is_refused(backend, revision):
-    become(backend, revision)
-    with pytest.raises(migrations.NewerSchemaError, match=revision):
-        Store(backend)
-
-
-def test_a_schema_that_only_grew_is_used(store, backend):
-    """Two versions side by side: one host was upgraded, the relay of another is restarted before its turn comes."""
-    write(store, arrival(1))
-    become(backend, "9999_0001", "ALTER TABLE event ADD COLUMN hint TEXT")
-    older = Store(backend)
-    write(older, arrival(2))
-    assert [event.seq for event in older.log.read_events_after(0, 9)] == [1, 2]
-    with backend.read() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999_0001"
-
-
-def test_sqlite_is_durable(tmp_path):
-    """Entries are deleted from the journal after this commit, so it has to be synced."""
-    backend = SQLiteBackend(tmp_path / "log" / "events.db")
-    with backend.read() as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-    backend.close()
-
-
-def test_a_broken_file_says_so(tmp_path):
-    path = tmp_path / "log" / "events.db"
-    path.parent.mkdir()
-    path.write_bytes(b"this is no database" * 100)
-    backend = SQLiteBackend(path)
-    with pytest.raises(StoreUnavailableError, match=str(path)):
-        Store(backend)
-    backend.close()
-    with pytest.raises(sqlite3.DatabaseError), sqlite3.connect(path) as connection:
-        connection.execute("SELECT 1 FROM event")
-
-
 def test_normalised_payload_survives_the_store(store):
     """What the normaliser lets through the store takes, whatever the bytes."""
     body = b'{"Events":[{"Message":"a\\ud800\\u0000","MessageArgs":["\\udfff"],"Oem":{"\\ud800":NaN,"big":1e999}}]}'
@@ -450,82 +267,3 @@ def test_a_proof_is_stored_with_its_event_and_the_last_one_stays(store):
     assert [one.source for one in store.proofs.batch(first[0].batch)] == ["bmc1"]
     assert store.proofs.last_proven() == {"bmc1": 5000}
     assert store.proofs.last_asked() == {"bmc1": 3 * day}
-
-
-def test_a_query_means_the_same_with_and_without_the_database(store):
-    """The live stream decides in memory what a page would have found; a condition that one of the two lacks shows."""
-    chance = random.Random(3)
-    values = {
-        "category": list(Category), "level": list(Level), "type": ["A.B", "C.D"], "origin": [Origin.LIVE, Origin.TEST],
-        "resource_type": ["Fan", None], "resource_id": ["/f/1", None], "start_id": ["/t/1", None],
-    }  # fmt: skip
-    for seq in range(1, 61):
-        records = (Record(**{name: chance.choice(choices) for name, choices in values.items()}, record={}),)
-        owner = Owner(chance.choice(["/", "/a/", "/a/b/", "/ab/"]), chance.choice([None, "x"]))
-        who = {"source": f"bmc{seq % 3}", "owner": owner}
-        given = Given(id=f"far-{seq}-0", address="a", received_ns=seq * 1000, site="dc1", **who)
-        write(store, arrival(seq, records=records, given=(given,) if seq % 5 == 0 else (), **who))
-    everything = store.log.read_events_after(0, 100)
-    conditions = {
-        "after": 7, "before": 50, "since_ns": 9000, "until_ns": 40_000, "source": ("bmc1", "bmc2"),
-        "id": tuple(event.id for event in everything[::2]), "category": ("AlertEvent",), "type": ("A.B",),
-        "level": ("ERROR", "INFO"), "origin": ("test",), "resource_type": ("Fan",), "resource_id": ("/f/1",),
-        "start_id": ("/t/1",), "domain": ("/a/",), "account": ("x",), "below": "/a/",
-        "site": ("dc1",),
-        "scope": Scope(Reach.ACCOUNT, "/a/", "x"),
-    }  # fmt: skip
-    assert {*conditions, "limit", "order"} == set(Query.__struct_fields__)
-    for name, value in conditions.items():
-        asked = Query(**{name: value, "limit": 100, "order": "asc"})
-        found = store.queries.find(asked).events
-        assert 0 < len(found) < len(everything), name
-        assert found == [event for event in everything if asked.holds(event)], name
-
-
-REGISTRY = {"registry": "R", "version": "1.0.0", "owner": "DMTF", "messages": {"A": {"message": "x" * 500}}}
-
-
-def registries(store, *documents, limit=1 << 20, **options):
-    options = {"origin": "bmc1", **options}
-    return store.message_registries.put([parse(one) for one in documents], limit=limit, **options)
-
-
-def register(store, **models):
-    store.sources.upsert(registry.changes([{"name": name, "model": model} for name, model in models.items()]))
-
-
-def test_message_registries_are_kept_once(store):
-    """The same content is stored once; each make knows its own; a change is told to the relays."""
-    before = store.versions()
-    register(store, bmc1="m1", bmc2="m2", bmc3="m1")
-    asked = store.message_registries.unread(["bmc1", "bmc2", "bmc3", "bmc4"])
-    assert sorted(asked.values()) == ["m1", "m2"], "one BMC of each make"
-    assert registries(store, REGISTRY, make="m1", check=True).changed
-    assert store.message_registries.list() == []
-    assert len(registries(store, REGISTRY, make="m1").added) == 1
-    assert store.versions() == (before[0] + 1, before[1] + 1)
-    assert not registries(store, REGISTRY, make="m1").changed
-    assert registries(store, REGISTRY, make="m2").changed, "the make is news"
-    [kept] = store.message_registries.list()
-    assert (kept.registry, kept.owner, kept.messages, kept.makes) == ("R", "DMTF", 1, ["m1", "m2"])
-    assert store.message_registries.get(kept.digest) == parse(REGISTRY)
-    assert store.message_registries.unread(["bmc1", "bmc2"]) == {}
-    assert store.message_registries.unread(["bmc2", "bmc3"], again=True) == {"bmc2": "m2", "bmc3": "m1"}
-    assert store.message_registries.catalogue().find("m1", "R.1.0.A").message == "x" * 500
-    assert store.message_registries.remove("R", "2.0.0") == 0
-    assert store.message_registries.remove("R") == 1
-    assert store.message_registries.unread(["bmc1"]) == {"bmc1": "m1"}, "what lacks one is read again"
-
-
-def test_message_registries_are_bounded(store):
-    """What no registered make has gives way, imports last; where that isn't enough, nothing is changed."""
-    register(store, bmc1="m1")
-    used, spare, own = ({**REGISTRY, "registry": name} for name in ("Used", "Spare", "Own"))
-    registries(store, own, origin="import", limit=1800)
-    registries(store, used, make="m1", limit=1800)
-    registries(store, spare, make="gone", limit=1800)
-    assert len(registries(store, REGISTRY, limit=1800).removed) == 1
-    assert [one.registry for one in store.message_registries.list()] == ["Own", "R", "Used"]
-    with pytest.raises(RegistriesFullError, match="registries_max_bytes"):
-        registries(store, *({**REGISTRY, "registry": f"More{n}"} for n in range(3)), limit=1800)
-    assert [one.registry for one in store.message_registries.list()] == ["Own", "R", "Used"]

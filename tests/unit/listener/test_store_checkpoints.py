@@ -7,10 +7,6 @@ from event_listener.store import History, checkpoints, schema
 from event_listener.store.checkpoints import KEPT
 from sqlalchemy import func, select
 
-from tests.unit.listener.test_store import backend, postgresql, store
-
-__all__ = ["backend", "postgresql", "store"]  # fixtures
-
 NAME = "sink:x"
 SECOND = 1_000_000_000
 

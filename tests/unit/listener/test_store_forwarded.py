@@ -5,11 +5,9 @@ import msgspec
 from event_listener.event import Record
 from event_listener.store import Arrival, Given, Query, StateQuery
 
-from tests.unit.listener.test_store import CURSOR, JOURNAL, backend, postgresql, store
+from tests.unit.listener.stores import CURSOR, JOURNAL
 from tests.unit.listener.test_store_states import SYSTEM, event
 from tests.unit.listener.test_store_states import arrival as posted
-
-__all__ = ["backend", "postgresql", "store"]  # fixtures
 
 
 def arrival(seq, *ids, source="bmc1", records=None):

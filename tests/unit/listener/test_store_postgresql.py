@@ -21,10 +21,7 @@ from event_listener.store.postgresql import PostgreSQLBackend
 from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.services.fixtures import postgresql
 from tests.services.postgresql import PostgreSQL
-
-__all__ = ["postgresql"]  # a fixture
 
 
 @pytest.fixture

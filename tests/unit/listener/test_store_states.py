@@ -9,9 +9,7 @@ from event_listener.event import Origin
 from event_listener.normalise.redfish import records
 from event_listener.store import Arrival, StateQuery, Store
 
-from tests.unit.listener.test_store import CURSOR, JOURNAL, backend, postgresql, store
-
-__all__ = ["backend", "postgresql", "store"]  # fixtures
+from tests.unit.listener.stores import CURSOR, JOURNAL
 
 SYSTEM, DRIVE = "/redfish/v1/Systems/1", "/redfish/v1/Systems/1/Storage/1/Drives/2"
 
