@@ -15,26 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import trustme
-
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.faultfs.disk import FaultDisk
 from tests.integration.crash_traffic import EVENTS, Traffic, check, cut_power, database, kill_parts, register
-from tests.integration.listener_process import RunningListener, wait_for
+from tests.integration.listener_process import RunningListener, issue_certificates, wait_for
 from tests.services.postgresql import PostgreSQL
-
-
-def certificates(directory: Path) -> dict[str, Path]:
-    """Return the files of a CA and of a listener on loopback."""
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    paths = {name: directory / f"{name}.pem" for name in ("ca", "certificate", "key")}
-    authority.cert_pem.write_to_path(str(paths["ca"]))
-    issued.private_key_pem.write_to_path(str(paths["key"]))
-    for blob in issued.cert_chain_pems:
-        blob.write_to_path(str(paths["certificate"]), append=True)
-    return paths
 
 
 def kills(options: argparse.Namespace, base: Path) -> str:
@@ -42,7 +28,7 @@ def kills(options: argparse.Namespace, base: Path) -> str:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(PostgreSQL(durable=True)) if options.postgresql else None
         settings = database(server, base) if server else {}
-        running = RunningListener(base, certificates(base), settings, host="127.0.0.1", arguments=[])
+        running = RunningListener(base, issue_certificates(base), settings, host="127.0.0.1", arguments=[])
         stack.enter_context(running.start())
         register(running)
         with Traffic(running) as traffic:
@@ -59,7 +45,7 @@ def power_cuts(options: argparse.Namespace, base: Path) -> str:
     with FaultDisk(base / "fault") as disk:
         logs = {"directory": str(disk.path / "logs")}
         settings = {"state_dir": str(disk.path / "state"), "sinks": {"text_log": logs, "json_lines": logs}}
-        running = RunningListener(base, certificates(base), settings, host="127.0.0.1", arguments=[])
+        running = RunningListener(base, issue_certificates(base), settings, host="127.0.0.1", arguments=[])
         with running.start():
             register(running)
             with Traffic(running) as traffic:

@@ -16,27 +16,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import trustme
 from redfish_simulator.client import Fleet
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.integration.fleet_estate import Estate
-from tests.integration.listener_process import RunningListener
+from tests.integration.listener_process import RunningListener, issue_certificates
 
 SETTINGS = {"reconcile_settle": "10s"}
-
-
-def certificates(directory: Path) -> dict[str, Path]:
-    """A test authority and a listener's certificate."""
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    paths = {name: directory / f"{name}.pem" for name in ("ca", "certificate", "key")}
-    authority.cert_pem.write_to_path(str(paths["ca"]))
-    issued.private_key_pem.write_to_path(str(paths["key"]))
-    for blob in issued.cert_chain_pems:
-        blob.write_to_path(str(paths["certificate"]), append=True)
-    return paths
 
 
 def run_once(estate: Estate) -> str:
@@ -73,7 +60,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        paths = certificates(directory)
+        paths = issue_certificates(directory)
         listener = RunningListener(directory, paths, {}, host="127.0.0.1", arguments=[])
         fleet = Fleet(mix={"openbmc": options.bmcs}, directory=directory / "fleet", listener_ca=str(paths["ca"]))
         with fleet, listener.start():

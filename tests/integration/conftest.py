@@ -8,24 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from redfish_simulator.client import Fleet
 
-from tests.integration.listener_process import RunningListener
+from tests.integration.listener_process import RunningListener, issue_certificates
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files of a test CA (`ca`) and of a listener on loopback (`certificate`, `key`)."""
     directory = tmp_path_factory.mktemp("certificates")
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost", "127.0.0.1", "::1")
-    paths = {name: directory / f"{name}.pem" for name in ("ca", "certificate", "key")}
-    authority.cert_pem.write_to_path(str(paths["ca"]))
-    issued.private_key_pem.write_to_path(str(paths["key"]))
-    for blob in issued.cert_chain_pems:
-        blob.write_to_path(str(paths["certificate"]), append=True)
-    return paths
+    return issue_certificates(directory)
 
 
 @pytest.fixture(scope="session")

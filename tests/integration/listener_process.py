@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import requests
+import trustme
 import yaml
 from event_listener import journal_writer
 from event_listener.journal import JournalReader
@@ -45,6 +46,28 @@ def merged(base: dict, changes: dict) -> dict:
 def url_host(host: str) -> str:
     """Return `host` as a URL wants it."""
     return f"[{host}]" if ":" in host else host
+
+
+def issue_certificates(directory: Path) -> dict[str, Path]:
+    """Make a test CA (`ca`) and a listener's certificate for loopback (`certificate`, `key`) in `directory`."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1", "::1")
+    paths = {name: directory / f"{name}.pem" for name in ("ca", "certificate", "key")}
+    authority.cert_pem.write_to_path(str(paths["ca"]))
+    issued.private_key_pem.write_to_path(str(paths["key"]))
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(str(paths["certificate"]), append=True)
+    return paths
+
+
+def issue_client_certificates(directory: Path) -> dict[str, str]:
+    """Make the PEM files of a fleet's CA (`fleet`), of a client of it (`bmc`) and of another CA's (`stranger`)."""
+    fleet = trustme.CA()
+    fleet.cert_pem.write_to_path(str(directory / "fleet.pem"))
+    for name, authority in (("bmc", fleet), ("stranger", trustme.CA())):
+        issued = authority.issue_cert("bmc.example")
+        issued.private_key_and_cert_chain_pem.write_to_path(str(directory / f"{name}.pem"))
+    return {name: str(directory / f"{name}.pem") for name in ("fleet", "bmc", "stranger")}
 
 
 class RunningListener:

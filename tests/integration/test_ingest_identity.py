@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 import requests
-import trustme
 
-from tests.integration.listener_process import RunningListener, free_port, wait_for
+from tests.integration.listener_process import RunningListener, free_port, issue_client_certificates, wait_for
 from tests.integration.raw_http import RawConnection, basic, post
 
 EVENT = {"Id": "1", "Name": "n", "Events": [{"MessageId": "Base.1.0.Ok"}]}
@@ -137,13 +136,8 @@ def test_ipv4_mapped_and_ipv6_peers(listener: Callable[..., RunningListener]):
 
 def test_client_certificates(listener: Callable[..., RunningListener], tmp_path: Path):
     """With client_ca a BMC shows a certificate of the fleet's CA, and credentials as ever; others get no handshake."""
-    fleet, stranger = trustme.CA(), trustme.CA()
-    fleet.cert_pem.write_to_path(str(tmp_path / "fleet.pem"))
-    shown = {}
-    for name, authority in (("bmc", fleet), ("stranger", stranger)):
-        shown[name] = str(tmp_path / f"{name}.pem")
-        authority.issue_cert("bmc.example").private_key_and_cert_chain_pem.write_to_path(shown[name])
-    with listener({"ingest": {"tls": {"client_ca": str(tmp_path / "fleet.pem")}}}) as running:
+    shown = issue_client_certificates(tmp_path)
+    with listener({"ingest": {"tls": {"client_ca": shown["fleet"]}}}) as running:
         assert running.post(EVENT, cert=shown["bmc"]).status_code == 200
         assert running.post(EVENT, cert=shown["bmc"], auth=None).status_code == 401
         for wrong in ({}, {"cert": shown["stranger"]}):

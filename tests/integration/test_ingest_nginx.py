@@ -17,7 +17,7 @@ import requests
 import trustme
 import yaml
 
-from tests.integration.listener_process import RunningListener, children, wait_for
+from tests.integration.listener_process import RunningListener, children, issue_client_certificates, wait_for
 from tests.integration.raw_http import RawConnection, basic, post
 from tests.integration.test_ingest_tls import client_context, event_over
 
@@ -164,13 +164,8 @@ def test_it_is_replaced_when_it_is_killed(running: RunningListener):
 
 def test_client_certificates(listener: Callable[..., RunningListener], tmp_path: Path):
     """With client_ca nginx lets nobody through without a certificate of that authority; credentials count as ever."""
-    fleet, stranger = trustme.CA(), trustme.CA()
-    fleet.cert_pem.write_to_path(str(tmp_path / "fleet.pem"))
-    shown = {}
-    for name, authority in (("bmc", fleet), ("stranger", stranger)):
-        shown[name] = str(tmp_path / f"{name}.pem")
-        authority.issue_cert("bmc.example").private_key_and_cert_chain_pem.write_to_path(shown[name])
-    with listener({"nginx": {}, "ingest": {"tls": {"client_ca": str(tmp_path / "fleet.pem")}}}) as running:
+    shown = issue_client_certificates(tmp_path)
+    with listener({"nginx": {}, "ingest": {"tls": {"client_ca": shown["fleet"]}}}) as running:
         assert running.post(EVENT, cert=shown["bmc"]).status_code == 200
         assert running.post(EVENT, cert=shown["bmc"], auth=None).status_code == 401
         assert running.post(EVENT).status_code == 400

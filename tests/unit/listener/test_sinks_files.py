@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from event_listener.event import Event, Origin, Payload, as_json
+from event_listener.event import Event, Payload, as_json
 from event_listener.settings import Settings, Sinks
 from event_listener.settings_files import FileSink
 from event_listener.sinks import SINKS, configured, load
@@ -19,8 +19,9 @@ from event_listener.sinks.text_log import TextLog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.listener.stores import NOON, payload
+
 ROOT = Path(__file__).resolve().parents[3]
-NOON = 1_795_349_674_123_456_789  # 2026-11-22T12:14:34.123456789Z
 
 
 @pytest.fixture(autouse=True)
@@ -30,22 +31,6 @@ def _utc(monkeypatch):
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-def payload(seq, address="192.0.2.7", body=None):
-    return Payload(
-        seq=seq,
-        journal_id="0123456789ab",
-        journal_seq=seq,
-        received_ns=NOON,
-        source="bmc",
-        address=address,
-        peer=address,
-        credential="c",
-        content_type="application/json",
-        origin=Origin.LIVE,
-        body=body if body is not None else b'{"n": %d}' % seq,
-    )
 
 
 def event(seq, address="192.0.2.7"):

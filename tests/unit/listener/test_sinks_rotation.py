@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 
 import pytest
-from event_listener.event import Origin, Payload
 from event_listener.settings_files import FileSink, Rotate
 from event_listener.sinks.base import Ok
 from event_listener.sinks.file_sink import FileSink as Sink
@@ -17,25 +16,11 @@ from event_listener.sinks.marks import FileMark, Marks
 from event_listener.sinks.rotation import Rotation, Tidier
 from event_listener.sinks.text_log import TextLog
 
+from tests.unit.listener.stores import payload
+
 DAY = 86400.0
 NAME = "Events_192.0.2.7.txt"
 MOMENT = "20261122T065900.123456Z"
-
-
-def payload(seq, address="192.0.2.7"):
-    return Payload(
-        seq=seq,
-        journal_id="0123456789ab",
-        journal_seq=seq,
-        received_ns=seq,
-        source="bmc",
-        address=address,
-        peer=address,
-        credential="c",
-        content_type="application/json",
-        origin=Origin.LIVE,
-        body=b'{"n": %d}' % seq,
-    )
 
 
 def text_log(tmp_path, **rotate):
