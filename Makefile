@@ -33,7 +33,7 @@ lint: setup-test  ## ruff, mypy, import-linter, yamllint, ansible-lint, ansible-
 	@tests/tools/lint
 
 bench: setup-test  ## Benchmarks: ratios against a peer or a floor in the same run
-	@for b in tests/benchmarks/*.py; do echo "== $$b"; PYTHONPATH=. $(BIN)/python "$$b"; done
+	@for b in tests/benchmarks/[!_]*.py; do echo "== $$b"; PYTHONPATH=. $(BIN)/python "$$b"; done
 
 docs: setup  ## Write the generated pages of docs/ again
 	@$(BIN)/event-listener settings > docs/settings.md

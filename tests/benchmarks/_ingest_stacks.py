@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The servers that ingest is compared with: `python ingest_stacks.py STACK CONFIG [MS]`. On gunicorn's gevent workers.
+"""The servers that ingest is compared with: `python _ingest_stacks.py STACK CONFIG [MS]`. On gunicorn's gevent workers.
 
 `durable` is the product; with MS, on a disk that takes so many milliseconds longer to sync. `off` is the same with its
 journal switched off. `bare` is Flask answering at once.

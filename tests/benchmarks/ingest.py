@@ -77,7 +77,7 @@ class Server:
         credentials = base64.b64encode(f"bmc:{PASSWORD}".encode()).decode()
         self.script = self.directory / "post.lua"
         self.script.write_text(SCRIPT.format(body=json.dumps(EVENT), credentials=credentials, close=close))
-        program = Path(__file__).with_name("ingest_stacks.py")
+        program = Path(__file__).with_name("_ingest_stacks.py")
         with (self.directory / "log").open("w") as log:
             command = [sys.executable, str(program), stack, str(config), str(slow)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
