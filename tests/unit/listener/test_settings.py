@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[3]
         ("ingest: {credentials: [{name: a, username: b}]}", "ingest.credentials[0]: give username and password"),
         ("ingest: {credentials: [{name: a, token: {env: A, file: B}}]}", "give exactly one of file, env, credential"),
         ("ingest: {credentials: [{name: a, username: 'b:c', password: {env: A}}]}", "can't hold a colon"),
+        ("ingest: {sites: [{name: a, username: b}]}", "ingest.sites[0]: give username and password"),
+        ("ingest: {sites: [{name: a, username: 'b:c', password: {env: A}}]}", "can't hold a colon"),
         ("manage: {tokens: [{token: {env: A}}]}", "/x.yml: manage.tokens[0].name is required"),
         ("manage: {tokens: [{nam: x}]}", "manage.tokens[0].nam is not a setting; did you mean manage.tokens[0].name?"),
         ("state_dir: /a\nstate_dir: /b", "/x.yml: not valid YAML: the key state_dir is given twice (line 2, column 1)"),

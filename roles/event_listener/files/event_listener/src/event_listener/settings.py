@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Meta, field
 
-from event_listener.settings_base import Secret, Section
+from event_listener.settings_base import Secret, Section, check_login
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_files import FileSink
 from event_listener.settings_nginx import Nginx
@@ -37,16 +37,9 @@ class IngestCredential(Section, frozen=True):
     token: Annotated[Secret | None, Meta(description="Token of `Authorization: Bearer`.")] = None
 
     def __post_init__(self) -> None:
-        basic = self.username is not None and self.password is not None
-        half = (self.username is None) != (self.password is None)
-        if half or basic == (self.token is not None):
-            msg = "give username and password (Basic), or token (Bearer)"
-            raise ValueError(msg)
+        check_login(self.username, self.password, self.token)
         if self.name.startswith("site:"):
             msg = "a name that begins with site: is for ingest.sites"
-            raise ValueError(msg)
-        if self.username is not None and ":" in self.username:
-            msg = "a Basic username can't hold a colon (RFC 7617)"
             raise ValueError(msg)
 
 

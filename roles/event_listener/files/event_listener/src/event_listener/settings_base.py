@@ -27,3 +27,15 @@ class Secret(Section, frozen=True):
         if sum(reference is not None for reference in (self.file, self.env, self.credential)) != 1:
             msg = "give exactly one of file, env, credential"
             raise ValueError(msg)
+
+
+def check_login(username: str | None, password: Secret | None, token: Secret | None) -> None:
+    """What an Authorization header can hold: Basic or Bearer, one and whole. Raises ValueError."""
+    basic = username is not None and password is not None
+    half = (username is None) != (password is None)
+    if half or basic == (token is not None):
+        msg = "give username and password (Basic), or token (Bearer)"
+        raise ValueError(msg)
+    if username is not None and ":" in username:
+        msg = "a Basic username can't hold a colon (RFC 7617)"
+        raise ValueError(msg)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from event_listener.settings_base import Secret, Section
+from event_listener.settings_base import Secret, Section, check_login
 
 
 class Site(Section, frozen=True):
@@ -25,8 +25,4 @@ class Site(Section, frozen=True):
     token: Annotated[Secret | None, Meta(description="Token of `Authorization: Bearer`.")] = None
 
     def __post_init__(self) -> None:
-        basic = self.username is not None and self.password is not None
-        half = (self.username is None) != (self.password is None)
-        if half or basic == (self.token is not None):
-            msg = "give username and password (Basic), or token (Bearer)"
-            raise ValueError(msg)
+        check_login(self.username, self.password, self.token)
