@@ -105,6 +105,7 @@ def test_the_next_host_is_tried(tmp_path, peer, rabbitmq):
     with RunningRelay(tmp_path, with_settings(peer, hosts=["127.0.0.1:1", str(rabbitmq.address)])) as relay:
         relay.feed(3)
         relay.wait_for("bus")
+        assert {item.id for item in peer.received()} == {item.id for item in relay.logged()}
 
 
 def test_a_broker_that_blocks_gets_each_message_once(tmp_path, peer, rabbitmq):

@@ -89,7 +89,9 @@ def test_silence_under_load_and_back(tmp_path, peer, proxy, fault):
         proxy.set(fault)
         # Until it is noticed: what the kernel's buffers take is as if it were delivered.
         relay.feed_until(lambda: relay.state("bus")[0] == "retrying", "the silence is noticed", 300)
+        relay.feed_for(1, 300)
         neighbour_is_on_time(relay)
+        assert relay.cursor("bus") < relay.fed  # so the neighbour didn't wait for it
         proxy.set(Fault.NONE)
         finish(relay, peer)
 

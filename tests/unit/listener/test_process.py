@@ -74,9 +74,11 @@ def test_without_an_account_the_owner_of_the_state_counts(tmp_path: Path):
 def test_other_users_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Only root can, only root must."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    before = os.getresuid(), os.getgroups(), os.environ.get("HOME")
     mask = os.umask(0)
     try:
         drop_privileges(convert({"state_dir": str(tmp_path), "user": "no-such-account"}))
+        assert (os.getresuid(), os.getgroups(), os.environ.get("HOME")) == before
     finally:
         os.umask(mask)
 
