@@ -22,6 +22,14 @@ if not link.is_symlink():
 sys.path.insert(0, str(TREE))
 
 
+@pytest.fixture(autouse=True)
+def umask():
+    """Commands of the listener that run in this process set a mask of their own: it ends with the test."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Name what was not run, last."""
     left_out = {}

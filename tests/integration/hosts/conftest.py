@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.integration.hosts.deployment import Deployment, download_wheels, install_collection
@@ -26,11 +28,15 @@ def progress(pytestconfig):
 @pytest.fixture(scope="session", params=sorted(RELEASES))
 def estate(request, progress):
     """One booted host per Debian release, kept for all tests of the session that use it."""
+    mask = os.umask(0o077)  # as strict as an administrator's may be
     try:
         with Estate(count=1, release=request.param, progress=progress) as estate:
+            os.umask(mask)
             yield estate
     except EstateUnavailable as error:
         pytest.skip(f"no hosts on this machine: {error}")
+    finally:
+        os.umask(mask)
 
 
 @pytest.fixture

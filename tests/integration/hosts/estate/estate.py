@@ -72,11 +72,15 @@ class Estate:
     def __enter__(self) -> Estate:
         check_machine()
         remove_stale()
+        # What a host's unprivileged services must read is made here: the caller's mask must not take it from them.
+        mask = os.umask(0o022)
         try:
             self._build()
         except BaseException:
             self.close()
             raise
+        finally:
+            os.umask(mask)
         return self
 
     def __exit__(
