@@ -37,13 +37,16 @@ def own_arrival(
     arguments: Sequence[str] = (),
     details: Mapping[str, Any] | None = None,
     resource: tuple[str, str] | None = None,
+    state: State = State.COMPLETED,
+    start_id: str | None = None,
 ) -> Arrival:
     """One such event, for ``EventLog.add`` or, in the transaction of the change it tells of, ``insert_new``.
 
     ``key`` is its name in our message registry, ``about`` the source it is about, ``owner``
     whose it is, ``event_type`` its type where that
     isn't ``RedfleetEvents.<key>`` (CloudStack's names for actions), ``resource`` the type and id of what it is about,
-    ``details`` go into the record under ``Oem.redfleet``.
+    ``details`` go into the record under ``Oem.redfleet`` (the addresses that a change affects have one place there:
+    scans/addresses.py), ``start_id`` links what belongs to one job, ``state`` is the job's.
     """
     identity = f"own-{hashlib.sha256(unique.encode()).hexdigest()[:24]}"
     severity = _SEVERITIES[level]
@@ -74,7 +77,8 @@ def own_arrival(
                 category=category,
                 type=event_type or f"{REGISTRY}.{key}",
                 level=level,
-                state=State.COMPLETED,
+                state=state,
+                start_id=start_id,
                 resource_type=resource[0] if resource else None,
                 resource_id=resource[1] if resource else None,
                 message=message,
