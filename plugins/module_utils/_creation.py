@@ -66,7 +66,12 @@ class Creator:
         :raises FullError: there is no room; `details` lists who holds the places.
         :raises NotWorthItError: the BMC doesn't take what `insist` names.
         """
-        body = payload
+        # What the BMC refused once in this run it isn't asked again, in a replacement that follows for example.
+        body = {name: value for name, value in payload.items() if name not in self.dropped}
+        if insist & set(self.dropped):
+            raise NotWorthItError(
+                f"{self.service.where} refused {', '.join(sorted(insist & set(self.dropped)))} before."
+            )
         for _try in range(MAX_TRIES):
             answer, uri = self._send(body, known)
             if answer is None or answer.ok:

@@ -31,6 +31,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     named_properties,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._event_service import EventService
+from ansible_collections.redfleet.events.plugins.module_utils._inheritance import certificates_of, hand_over
 from ansible_collections.redfleet.events.plugins.module_utils._redact import presentable
 from ansible_collections.redfleet.events.plugins.module_utils._subscription import (
     Plan,
@@ -145,18 +146,21 @@ class Reconciler:
         except (ExistsError, FullError):
             return self._replace_in_place(decided)
         if not same_uri(uri_of(member), uri_of(_held(decided))):
+            hand_over(self.service, certificates_of(self.service, _held(decided)), member)
             self._remove(_held(decided))
         return replace(decided, action="replace", member=member)
 
     def _replace_in_place(self, decided: Plan) -> Plan:
         """Delete, then create: events in between are missed, so the gap is measured."""
-        old, started = _held(decided), time.monotonic()
+        old = _held(decided)
+        certificates, started = certificates_of(self.service, old), time.monotonic()
         self.gap_began = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._remove(old)
         try:
             member = self.creator.create(decided.payload, self._known - {uri_of(old).rstrip("/")})
         except RedfishError as error:
-            raise self._put_back(old, error) from error
+            raise self._put_back(old, certificates, error) from error
+        hand_over(self.service, certificates, member)
         self.gap = round(time.monotonic() - started, 3)
         return replace(decided, action="replace", member=member)
 
@@ -170,6 +174,7 @@ class Reconciler:
                 return self._replace_in_place(decided)  # it does keep a Context, only another one
             self._not_kept.extend(names)
             return replace(decided, member=self.service.read(uri_of(old)))
+        hand_over(self.service, certificates_of(self.service, old), member)
         self._remove(old)
         return replace(decided, action="replace", member=member)
 
@@ -178,7 +183,7 @@ class Reconciler:
         self._wrote = True
         self.removed.append(uri_of(member))
 
-    def _put_back(self, old: Resource, failure: RedfishError) -> RedfishError:
+    def _put_back(self, old: Resource, certificates: list[Resource], failure: RedfishError) -> RedfishError:
         """After a failed replacement: recreate what was deleted, as far as the BMC had shown it."""
         shown = {name: old[name] for name in (*IDENTITY, *PROPERTIES) if old.get(name) not in (None, [])}
         if "HttpHeaders" in self.desired.properties:
@@ -186,10 +191,11 @@ class Reconciler:
         declared = {name: value for name, value in shown.items() if name in PROPERTIES}
         lenient = Creator(self.service, replace(self.desired, policies={"default": DROP}, properties=declared))
         try:
-            lenient.create(shown, self._known - {uri_of(old).rstrip("/")})
+            member = lenient.create(shown, self._known - {uri_of(old).rstrip("/")})
         except RedfishError as second:
             what = f"The replacement failed after {uri_of(old)} was deleted: {failure} Putting it back failed: {second}"
             return type(failure)(what, "The BMC holds no subscription to this destination now.", failure.status)
+        hand_over(self.service, certificates, member)
         return type(failure)(f"The replacement failed, what was there was put back: {failure}", "", failure.status)
 
     def _wrong(self, member: Resource) -> list[str]:

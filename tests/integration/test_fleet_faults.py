@@ -147,6 +147,18 @@ def test_a_replacement_on_a_full_bmc_deletes_first_and_puts_back_what_was_there(
     assert sorted(each["Context"] for each in bmc.subscriptions()) == ["rack7", "theirs"]
 
 
+def test_what_a_bmc_refused_it_is_not_asked_again(fleet, tmp_path):
+    """Within a run: the replacement that follows a refusal leaves out what the refusal was about."""
+    run = Runner(fleet(mix={"openbmc": 1}), tmp_path)
+    (bmc,) = run.fleet.bmcs
+    bmc.seed_subscriptions({**FOREIGN, "Destination": f"https://127.0.0.1:9/events/{bmc.name}"}, *[FOREIGN] * 19)
+    declared = {"event_types": ["Alert"], "registry_prefixes": ["OpenBMC"], **DECLARED}
+    done = run.task("event_destination", **declared)[bmc.name]
+    assert (done["action"], done["unsupported"]) == ("replace", ["EventTypes"]), done
+    answers = [one["status"] for one in bmc.requests() if one["method"] == "POST" and "Subscriptions" in one["path"]]
+    assert answers == [400, 503, 201]  # with EventTypes; without, but no room; without, after the old one went
+
+
 def test_transient_answers_are_repeated_but_never_a_post(run: Runner):
     """503 with Retry-After: reading goes on after it, creating is left to the next run."""
     bmc = with_session(run.fleet)

@@ -84,6 +84,23 @@ def test_a_ca_is_installed_and_removed_alone(verifying, running, adapter):
     assert all(delivers(verifying.fleet, vendor) for vendor in PLACES)
 
 
+def test_a_replacement_keeps_the_ca(verifying, running):
+    """What belongs to the subscription that is replaced, or deleted for want of room, belongs to its successor."""
+    (bmc,) = verifying.fleet.by_vendor("plain-verifies")
+    url = f"{running.url}/events/{bmc.name}"
+    verifying.task(MODULE, hosts=bmc.name, destination=url, certificates=[running.ca_path.read_text()])
+    declared = {"destination": url, "verify_certificate": True, "delivery_retry_policy": "RetryForever"}
+    headers = {"http_headers": {"Authorization": f"Bearer {running.token}"}}
+    for replaced, room in ((["OK"], True), (["Critical"], False)):
+        if not room:
+            bmc.set_faults({"kind": "subscription_limit", "times": 1})
+        done = verifying.task("event_destination", hosts=bmc.name, severities=replaced, **declared, **headers)
+        assert (done[bmc.name]["action"], done[bmc.name].get("warnings")) == ("replace", None), done[bmc.name]
+        assert (done[bmc.name]["gap"] is None) is room
+        (shown,) = bmc.inside()["subscriptions"]
+        assert len(shown["Authorities"]) == 1
+
+
 def test_where_there_is_no_place_the_reason_is_told(verifying, running):
     """OpenBMC's store of users' CAs is left alone, of iDRACs nothing is known, and what is no CA is refused."""
     options = {"destination": running.url + "/events/{{ inventory_hostname }}"}

@@ -53,6 +53,7 @@ class Subscription:
             "Queued": len(self.queue),
             "Delivered": self.delivered,
             "Failed": self.failed,
+            "Authorities": list(self.certificates),
         }
 
 
