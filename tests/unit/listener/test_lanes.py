@@ -185,8 +185,11 @@ def test_what_waited_too_long_is_skipped_noted_and_counted(store, caplog):
     )  # fmt: skip
     store.log.write([now], "journal", 3)
     with Running(sink, store, feed=Day()):
-        until(lambda: sink.taken == [3])
-    assert store.cursors.counts() == {("destination", "sent"): 1, ("destination", "skipped"): 2}
+        until(lambda: sink.taken == [3, 4])  # the last one tells of it
+    assert store.cursors.counts() == {("destination", "sent"): 2, ("destination", "skipped"): 2}
+    (told,) = store.log.read_events_after(3, 10)
+    assert (told.type, told.level, told.resource_id) == ("RedfleetEvents.SinkSkipped", "ERROR", "destination")
+    assert "for 2 events" in told.message
     assert "2 events up to this one waited longer than retain_for" in store.cursors.rejected("destination")[0].reason
     assert "half of retain_for" in caplog.text
 

@@ -15,10 +15,13 @@ from collections.abc import Sequence
 
 from event_listener import backoff
 from event_listener.collector import Collector
+from event_listener.event import Level, rfc3339
 from event_listener.feed import Everything, Feed
 from event_listener.places import LeasedPlace, OwnPlace, Place
 from event_listener.sinks.base import LocalSink, Ok, Outcome, Reject, Retry, Sink, Unit
 from event_listener.store import PAUSED_HOLDER, FencedError, Store, StoreBrokenError, StoreUnavailableError
+from event_listener.store.log import Arrival
+from event_listener.store.own import own_arrival
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +176,7 @@ class Lane(threading.Thread):
             last = chosen[old - 1].seq
             reason = f"{old} events up to this one waited longer than retain_for ({limit:g} s) and are skipped"
             logger.error("sink %s: %s", self._sink.name, reason)
+            self._store.log.add([_skipped(self._sink.name, chosen[:old], limit, now)])
             self._store.cursors.reject(self._sink.name, self._sink.unit, last, reason)
             self.place.advance(last, {"skipped": old})
         return chosen[old:]
@@ -207,6 +211,24 @@ class Lane(threading.Thread):
             logger.error("sink %s fails and is tried again, others go on: %s", self._sink.name, reason)
         elif news:
             logger.info("sink %s works", self._sink.name)
+
+
+def _skipped(sink: str, units: Sequence[Unit], limit: float, now_ns: int) -> Arrival:
+    """The event that tells of it, to the other sinks and to this one, when it works again.
+
+    Named by the first, where the cursor stood: told again after a crash, it is the same one.
+    """
+    first, last = units[0], units[-1]
+    return own_arrival(
+        "SinkSkipped",
+        f"Sink {sink} was given up for {len(units)} events that waited longer than its retain_for ({limit:g} s).",
+        unique=f"skipped:{sink}:{first.seq}",
+        now_ns=now_ns,
+        level=Level.ERROR,
+        arguments=[sink, str(len(units))],
+        details={"first": first.seq, "last": last.seq, "received": [rfc3339(one.received_ns) for one in (first, last)]},
+        resource=("sink", sink),
+    )
 
 
 def lane_for(
