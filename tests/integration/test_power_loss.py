@@ -82,8 +82,9 @@ def test_a_failed_fsync_of_the_event_log_ends_its_writer(disk: FaultDisk):
 
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_a_disk_that_takes_nothing(listener: Callable[..., RunningListener], disk: FaultDisk, trouble: str):
-    """503 with Retry-After, a readiness that says why, and no restart when it takes again."""
-    with listener(on(disk) | {"ingest": {"plain_http": True, "retry_after": 7}}) as running:
+    """503 with Retry-After, a readiness that says why, no restart when it takes again, and a record of the refused."""
+    settings = {"ingest": {"plain_http": True, "retry_after": 7}, "disk": {"interval": 0.2}}
+    with listener(on(disk) | settings) as running:
         assert running.post(event("before")).status_code == 200
         # What is cut off in mid-commit ends its process, as another test shows; here all is at rest before.
         wait_for(lambda: "before" in logged(running), 60)
@@ -100,6 +101,10 @@ def test_a_disk_that_takes_nothing(listener: Callable[..., RunningListener], dis
         assert sorted(running.pids("worker")) == sorted(workers)
         wait_for(lambda: requests.get(f"{running.manage_url}/health/ready", timeout=20).status_code == 200, 60)
         wait_for(lambda: {"before", "after"} <= set(logged(running)), 60)
+        wait_for(lambda: running.api("/api/v1/events", type="RedfleetEvents.EventsRefused").json()["events"], 60)
+        (refused,) = running.api("/api/v1/events", type="RedfleetEvents.EventsRefused").json()["events"]
+        assert int(refused["message_args"][0]) >= 2, refused
+        assert str(disk.path) in refused["message"]
 
 
 def unready(running: RunningListener) -> list[str]:

@@ -20,10 +20,9 @@ def arrival(seq, *, source="bmc1", records=None, problem="", **fields):
         address=f"addr-{source}",
         peer="192.0.2.1",
         content_type="application/json",
-        body=b"{%d}" % seq,
         records=records,
         problem=problem,
-        **{"credential": "bmcs", **fields},
+        **{"credential": "bmcs", "body": b"{%d}" % seq, **fields},
     )
 
 

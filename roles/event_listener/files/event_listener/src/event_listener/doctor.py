@@ -23,7 +23,7 @@ from event_listener.filesystems import NetworkFilesystemError, refuse_network_fi
 from event_listener.process import PidFile, PidFileError, PrivilegeError, service_account
 from event_listener.registry_snapshot import Snapshot, snapshot_path
 from event_listener.settings import Settings
-from event_listener.status import space
+from event_listener.status import bounds, space
 
 State = Literal["good", "note", "wrong", "repaired"]
 _DAYS = 86400
@@ -116,8 +116,9 @@ def _directories(patient: Patient) -> Iterator[Finding]:
 
 
 def _space(patient: Patient) -> Iterator[Finding]:
-    check = space(patient.settings.state_dir)
-    yield Finding("disk", {"ready": "good", "degraded": "note"}.get(check.status, "wrong"), check.reason)  # type: ignore[arg-type] # the three are states
+    states: dict[str, State] = {"ready": "good", "degraded": "note", "unready": "wrong"}
+    for check in (space(patient.settings.state_dir), *bounds(patient.settings.state_dir)):
+        yield Finding(check.name, states[check.status], check.reason)
 
 
 def _owners(patient: Patient) -> Iterator[Finding]:

@@ -184,12 +184,18 @@ class Journal:
             prepare_journal(state_dir)
         self._file = _File(state_dir)
 
-    def append(self, entries: Sequence[Entry]) -> list[int]:
-        """Store `entries` in one synced transaction and return their sequence numbers.
+    def append(self, entries: Sequence[Entry], note: tuple[str, str] | None = None) -> list[int]:
+        """Store `entries` in one synced transaction and return their sequence numbers; in `meta` a `note` with them.
 
         Raises JournalUnavailableError when nothing was stored, JournalBrokenError when fsync failed.
         """
-        return self._in_turn(lambda connection: self._insert(connection, entries))
+        if note is None:
+            return self._in_turn(lambda connection: self._insert(connection, entries))
+        return self._in_turn(lambda connection: self._insert_noted(connection, entries, note))
+
+    def used_bytes(self) -> int:
+        """Bytes of the pages that hold something: those of deleted entries are used again. Raises as append does."""
+        return self._in_turn(_used_bytes)
 
     def check(self) -> None:
         """Prove that a transaction can be written and synced now (a mark in `meta`). Raises as append does."""
@@ -212,6 +218,16 @@ class Journal:
         last = connection.execute(_INSERT + _NEXT_ROW * (len(entries) - 1), values).lastrowid or 0
         # AUTOINCREMENT within one transaction: consecutive.
         return list(range(last - len(entries) + 1, last + 1))
+
+    @classmethod
+    def _insert_noted(
+        cls, connection: sqlite3.Connection, entries: Sequence[Entry], note: tuple[str, str]
+    ) -> list[int]:
+        with connection:  # commits, or takes both back
+            connection.execute("BEGIN IMMEDIATE")
+            numbers = cls._insert(connection, entries)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", note)
+        return numbers
 
     def close(self) -> None:
         """Release the file."""
@@ -258,6 +274,30 @@ class JournalReader:
             raise self._failed(error) from error
         return int(row[0]) if row else 0
 
+    def used_bytes(self) -> int:
+        """Bytes of the pages that hold something. Raises JournalUnavailableError."""
+        try:
+            return _used_bytes(self._connected())
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def notes(self, prefix: str) -> dict[str, str]:
+        """What was noted with entries, by key. Raises JournalUnavailableError."""
+        try:
+            rows = self._connected().execute("SELECT key, value FROM meta WHERE key GLOB ?", (f"{prefix}*",)).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return dict(rows)
+
+    def forget_note(self, key: str) -> None:
+        """Delete a note. Raises JournalUnavailableError."""
+        try:
+            connection = self._connected()
+            with self._file.turnstile:
+                connection.execute("DELETE FROM meta WHERE key = ?", (key,))
+        except (sqlite3.Error, OSError) as error:
+            raise self._failed(error) from error
+
     def delete_through(self, seq: int) -> int:
         """Delete entries up to and including `seq`, in small transactions; returns how many.
 
@@ -296,6 +336,15 @@ class JournalReader:
     def close(self) -> None:
         """Release the file."""
         self._file.close()
+
+
+def _used_bytes(connection: sqlite3.Connection) -> int:
+    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+    return pages * _pragma(connection, "page_size")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _translated(error: Exception, path: Path) -> Exception:

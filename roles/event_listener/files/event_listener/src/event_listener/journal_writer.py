@@ -28,6 +28,9 @@ from typing import NoReturn
 import msgspec
 
 from event_listener.journal import Entry, Journal, JournalBrokenError, JournalUnavailableError
+from event_listener.journal_bound import BoundedJournal
+from event_listener.reserve import Reserve
+from event_listener.settings_disk import Disk
 
 logger = logging.getLogger(__name__)
 
@@ -179,8 +182,8 @@ class WriterLoop:
 class JournalWriter:
     """The master's side: `ensure` forks the writer where there is none. Raises OSError."""
 
-    def __init__(self, state_dir: str | Path) -> None:
-        self._state_dir = state_dir
+    def __init__(self, state_dir: str | Path, disk: Disk) -> None:
+        self._state_dir, self._disk = state_dir, disk
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listening.bind("")  # the kernel chooses a free abstract name
         self._listening.listen(128)
@@ -221,7 +224,9 @@ class JournalWriter:
                 signal.signal(number, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             ctypes.CDLL(None).prctl(_PR_SET_NAME, NAME.encode())
-            WriterLoop(Journal(self._state_dir, create=False).append, self._listening, self._lifeline).run()
+            journal = Journal(self._state_dir, create=False)
+            bounded = BoundedJournal(journal, self._disk.journal, Reserve(self._state_dir, self._disk.reserve))
+            WriterLoop(bounded.append, self._listening, self._lifeline).run()
             status = 0
         except JournalBrokenError as error:
             logger.critical("%s", error)

@@ -30,6 +30,7 @@ from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
 from event_listener.source_health import Expectation
+from event_listener.steward import Steward, StewardThread
 from event_listener.store import Store, StoreBrokenError, StoreUnavailableError, left_behind, open_store, sqlite_path
 from event_listener.store.migrations import NewerSchemaError
 from event_listener.watch import Watch, Watcher
@@ -131,7 +132,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     watcher = Watcher(Watch(store, lambda: ingest_answers(settings)), stop)
     judge = Judge(store, settings.state_dir, _expectation(settings), lambda: ingest_answers(settings))
     judging = JudgeThread(judge, settings.sources.health_interval, stop)
-    for thread in (*lanes, judging, Keeper((lane.place for lane in lanes), stop), watcher):
+    steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
+    for thread in (*lanes, judging, Keeper((lane.place for lane in lanes), stop), watcher, steward):
         thread.start()
     recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)
     indexer = Indexer(settings.state_dir, store, settings.relay.batch, recent)
@@ -140,7 +142,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     finally:
         stop.set()
         wake.tell()
-        for thread in (*lanes, watcher, judging):
+        for thread in (*lanes, watcher, judging, steward):
             thread.join()
         indexer.close()
     for lane in lanes:

@@ -118,7 +118,7 @@ class IngestServer(_Server):
         self._path = path
         self._credentials, self._sites = _secrets(settings.ingest)
         self._prepare_tls(settings.ingest)
-        self.writer = JournalWriter(settings.state_dir)
+        self.writer = JournalWriter(settings.state_dir, settings.disk)
         super().__init__(settings, {**binds, **self._ingest_options(settings.ingest)})
 
     def _ingest_options(self, settings: Ingest) -> Options:

@@ -15,6 +15,7 @@ from msgspec import Meta, field
 
 from event_listener.settings_base import Secret, Section, check_login
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
+from event_listener.settings_disk import Disk
 from event_listener.settings_files import FileSink
 from event_listener.settings_nginx import Nginx
 from event_listener.settings_sites import Site
@@ -261,6 +262,7 @@ class Settings(Section, frozen=True):
     event_log: Annotated[EventLogSettings, Meta(description="The event log's database.")] = field(
         default_factory=EventLogSettings
     )
+    disk: Annotated[Disk, Meta(description="Bounds of what is kept on the disk.")] = field(default_factory=Disk)
     sinks: Annotated[Sinks, Meta(description="Where events go beside the event log.")] = field(default_factory=Sinks)
     sources: Annotated[
         SourcesSettings, Meta(description="What the listener finds out about BMCs and adds to their events.")

@@ -11,11 +11,13 @@ from typing import Literal
 
 import msgspec
 
+from event_listener.disk_use import published
 from event_listener.indexer import journal_cursor
 from event_listener.journal import Journal, JournalBrokenError, JournalReader, JournalUnavailableError
 from event_listener.lanes import OK
 from event_listener.places import cursor_name
 from event_listener.relay import HEARTBEAT, HEARTBEAT_SECONDS
+from event_listener.reserve import Reserve
 from event_listener.store import LaneStatus, Store, StoreUnavailableError
 
 Verdict = Literal["ready", "degraded", "unready"]
@@ -25,6 +27,13 @@ LONG_JOURNAL = 50_000  # payloads waiting: more than a storm that the relay catc
 LITTLE_SPACE = 256 << 20
 NO_SPACE = 4 << 20
 PROBE_SECONDS = 1.0
+# What happens at a bound, and what to do.
+_AT_BOUND = {
+    "journal": "BMCs are answered 503. Look why the relay doesn't index (is the database down?), or raise disk.journal",
+    "quarantine": "the oldest payloads go. Look at `event-listener quarantine list`, or raise disk.quarantine",
+    "text_log": "nothing set aside is left to remove. Lower sinks.text_log.rotate.size, or raise disk.files",
+    "json_lines": "nothing set aside is left to remove. Lower sinks.json_lines.rotate.size, or raise disk.files",
+}
 
 
 class SinkStatus(msgspec.Struct, frozen=True):
@@ -124,7 +133,7 @@ _probe = _JournalProbe()
 def checks(state_dir: str, store: Store) -> list[Check]:
     """Everything but ingest. Never raises."""
     try:
-        return [_relay(store), _journal(state_dir, store), *_sinks(store), space(state_dir)]
+        return [_relay(store), _journal(state_dir, store), *_sinks(store), space(state_dir), *bounds(state_dir)]
     except StoreUnavailableError as error:
         return [Check("event log", "unready", str(error))]
 
@@ -163,9 +172,30 @@ def space(state_dir: str) -> Check:
         return Check("disk", "unready", f"{state_dir} can't be looked at: {error.strerror}")
     if free < NO_SPACE:
         return Check("disk", "unready", f"the disk of {state_dir} is full; BMCs are answered 503 until there is space")
+    if Reserve(state_dir).is_spent():
+        return Check(
+            "disk",
+            "degraded",
+            f"the disk of {state_dir} was full and its reserve is spent on removing; {free >> 20} MiB are free. Give "
+            "it space, or lower what is kept (section disk of the settings)",
+        )
     if free < LITTLE_SPACE:
         return Check("disk", "degraded", f"{free >> 20} MiB are free in {state_dir}; at 0 the answer to BMCs is 503")
     return Check("disk", "ready")
+
+
+def bounds(state_dir: str | Path) -> list[Check]:
+    """Which parts are at their bounds, as the relay measured them last. Never raises."""
+    use = published(state_dir)
+    return [
+        Check(
+            f"disk.{part.name}",
+            "unready" if part.name == "journal" else "degraded",
+            f"{part.name} takes {part.used >> 20} MiB, its bound is {part.bound >> 20} MiB: " + _AT_BOUND[part.name],
+        )
+        for part in (use.parts if use else ())
+        if part.is_full
+    ]
 
 
 def verdict(found: list[Check]) -> Verdict:

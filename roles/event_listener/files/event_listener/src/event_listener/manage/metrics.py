@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from event_listener import __version__, status
+from event_listener.disk_use import published
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.lanes import OK
 from event_listener.manage.connection import Connection
@@ -62,6 +63,9 @@ class LogCollector(Collector):
         yield _gauge("log_rows", "Rows of the event log, by table.", rows, "table")
         yield _counter("events_total", "Events that the log ever had.", {"": store.log.head()})
         yield from self._journal(store)
+        yield from _disk(self._settings.state_dir)
+        lost = {what: float(count) for what, count in store.given_up.counts().items()}
+        yield _counter("given_up_total", "What was given up at a bound of the disk, by what.", lost, "what")
         if (age := status.relay_age(store)) is not None:
             yield _gauge("relay_heartbeat_age_seconds", "Since the relay last said that it is alive.", {"": age})
         yield from _sinks(store)
@@ -92,6 +96,18 @@ class LogCollector(Collector):
         silent = sorted(name for name, one in store.health.all().items() if one.silent)
         yield _gauge("sources_silent", "Sources that were not heard for too long.", {"": len(silent)})
         yield _gauge("source_silent", "1 for each silent source.", dict.fromkeys(silent[:limit], 1.0), "source")
+
+
+def _disk(state_dir: str) -> Iterator[Metric]:
+    """As the relay measured it last."""
+    use = published(state_dir)
+    if use is None:
+        return
+    used = {part.name: float(part.used) for part in use.parts}
+    yield _gauge("disk_used_bytes", "What the parts of this host take of its disks.", used, "part")
+    bounds = {part.name: float(part.bound) for part in use.parts if part.bound}
+    yield _gauge("disk_bound_bytes", "What they may take (section disk of the settings).", bounds, "part")
+    yield _gauge("disk_measured_timestamp_seconds", "When that was measured.", {"": use.measured_ns / 1e9})
 
 
 def _upkeep(store: Store) -> Iterator[Metric]:

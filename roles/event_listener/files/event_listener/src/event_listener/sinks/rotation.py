@@ -8,13 +8,15 @@ be killed at any moment: a `.part` is begun anew, a file whose `.gz` is complete
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import os
 import re
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +26,7 @@ from event_listener.sinks.marks import FileMark
 
 logger = logging.getLogger(__name__)
 
-_STAMP = "%Y%m%dT%H%M%S.%fZ"
+STAMP = "%Y%m%dT%H%M%S.%fZ"
 _ASIDE = re.compile(r"(?P<file>.+)-(?P<stamp>\d{8}T\d{6}\.\d{6}Z)(?P<kind>|\.gz|\.gz\.part)", re.DOTALL)
 _PERIODS = {"day": "%Y-%m-%d", "week": "%G-%V", "month": "%Y-%m"}
 _CHUNK = 1 << 20
@@ -64,7 +66,7 @@ class Rotation:
     def set_aside(self, folder: int, name: str) -> None:
         """Rename a file. Raises OSError; one that another program has just renamed is fine."""
         self._last = max(self._clock(), self._last + 1e-6)  # two names of one file never are the same
-        aside = f"{name}-{datetime.fromtimestamp(self._last, UTC):{_STAMP}}"
+        aside = f"{name}-{datetime.fromtimestamp(self._last, UTC):{STAMP}}"
         try:
             os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
         except FileNotFoundError:
@@ -110,7 +112,7 @@ class Tidier(threading.Thread):
             found = self._aside(folder)
             gone = set(self._too_many(found)) | set(self._too_old(found))
             for item in gone:
-                os.unlink(item.name, dir_fd=folder)
+                _remove(folder, item.name)
             if self._settings.compress:
                 for item in found:
                     if not item.kind and item not in gone and not self._ended:
@@ -146,7 +148,7 @@ class Tidier(threading.Thread):
 
     def _too_old(self, found: list[Aside]) -> Iterator[Aside]:
         if self._settings.keep_days:
-            oldest = datetime.fromtimestamp(time.time() - self._settings.keep_days * 86400, UTC).strftime(_STAMP)
+            oldest = datetime.fromtimestamp(time.time() - self._settings.keep_days * 86400, UTC).strftime(STAMP)
             yield from (item for item in found if item.stamp < oldest)
 
     def _compress(self, folder: int, item: Aside) -> None:
@@ -168,7 +170,7 @@ class Tidier(threading.Thread):
             os.close(source)
         os.rename(part, f"{item.name}.gz", src_dir_fd=folder, dst_dir_fd=folder)
         os.fsync(folder)
-        os.unlink(item.name, dir_fd=folder)
+        _remove(folder, item.name)
 
     def _copied(self, source: int, target: int) -> bool:
         """False where it has to end before it is through."""
@@ -179,6 +181,54 @@ class Tidier(threading.Thread):
                 packed.write(data)
         os.fsync(target)
         return True
+
+
+def measure(directory: Path, suffix: str) -> tuple[int, list[tuple[Aside, int]]]:
+    """Bytes of all files of a sink, and those that were set aside with their bytes, oldest first. Raises OSError."""
+    total, aside = 0, []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            match = _ASIDE.fullmatch(entry.name)
+            ours = match["file"] if match else entry.name
+            if not ours.startswith("Events_") or not ours.endswith(suffix):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # compressed or removed meanwhile
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            total += status.st_size
+            if match and match["kind"] != ".gz.part":
+                aside.append((Aside(match["file"], match["stamp"], entry.name, match["kind"]), status.st_size))
+    return total, sorted(aside, key=lambda item: item[0].stamp)
+
+
+def oldest(aside: Sequence[tuple[Aside, int]], excess: int) -> list[tuple[Aside, int]]:
+    """The first of these that together have at least `excess` bytes; all where they haven't."""
+    found: list[tuple[Aside, int]] = []
+    for item, size in aside:
+        if excess <= 0:
+            break
+        found.append((item, size))
+        excess -= size
+    return found
+
+
+def remove(directory: Path, aside: Iterable[Aside]) -> None:
+    """Remove what was set aside. Raises OSError; what is gone already is fine."""
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for item in aside:
+            _remove(folder, item.name)
+    finally:
+        os.close(folder)
+
+
+def _remove(folder: int, name: str) -> None:
+    """Remove a file. Raises OSError; one that is gone already is fine."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
 def _local(seconds: float, form: str) -> str:

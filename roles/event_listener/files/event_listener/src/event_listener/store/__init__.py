@@ -18,6 +18,7 @@ from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
 from event_listener.store.checkpoints import INDEXED, Checkpoints, History
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
+from event_listener.store.given_up import GivenUp, Loss
 from event_listener.store.log import Arrival, EventLog, Given, Written
 from event_listener.store.message_registries import IMPORTED, Listed, MessageRegistries, RegistriesFullError, Stored
 from event_listener.store.message_registries import VERSION as MESSAGE_REGISTRIES
@@ -48,11 +49,13 @@ __all__ = [
     "EventLog",
     "FencedError",
     "Given",
+    "GivenUp",
     "Held",
     "History",
     "LaneStatus",
     "Lease",
     "Listed",
+    "Loss",
     "MessageRegistries",
     "Outage",
     "Page",
@@ -102,6 +105,7 @@ class Store:
         self.message_registries = MessageRegistries(backend)
         self.health = SourceHealth(backend)
         self.quarantine = Quarantine(backend)
+        self.given_up = GivenUp(backend)
         self.states = States(backend)
         self.checkpoints = Checkpoints(backend)
         self.tree = Tree(backend)

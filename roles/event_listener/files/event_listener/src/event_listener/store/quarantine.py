@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select
 from event_listener.event import Record
 from event_listener.store import schema
 from event_listener.store.backend import Backend
+from event_listener.store.given_up import Loss, tell
 from event_listener.store.log import Arrival, insert_good
 
 
@@ -53,6 +54,33 @@ class Quarantine:
             found = connection.execute(select(table.body).where(table.seq == seq)).scalar()
         return None if found is None else bytes(found)
 
+    def bytes_after(self, seq: int) -> tuple[int, int]:
+        """Bytes of the bodies of entries with a greater ``seq``, and the last one's ``seq`` (``seq`` for none)."""
+        table = schema.quarantine.c
+        statement = select(func.sum(func.length(table.body)), func.max(table.seq)).where(table.seq > seq)
+        with self._backend.read() as connection:
+            size, last = connection.execute(statement).one()
+        return int(size or 0), int(last or seq)
+
+    def give_up(self, excess: int, bound: int, limit: int = 2000) -> tuple[int, int]:
+        """Remove the oldest entries until ``excess`` bytes are gone, ``limit`` at most, and tell of it in an event.
+
+        Returns how many, and their bytes. Both are stored, or neither. Raises StoreUnavailableError.
+        """
+        table = schema.quarantine.c
+        statement = select(table.seq, table.received_ns, func.length(table.body).label("size")).order_by(table.seq)
+        with self._backend.write() as connection:
+            gone, size = [], 0
+            for row in connection.execute(statement.limit(limit)):
+                if size >= excess:
+                    break
+                gone.append(row)
+                size += row.size
+            if gone:
+                connection.execute(delete(schema.quarantine).where(table.seq <= gone[-1].seq))
+                tell(self._backend, connection, _loss(gone, size, bound))
+        return len(gone), size
+
     def retry(self, seqs: Sequence[int], normalise: Callable[[bytes], tuple[Record, ...]]) -> dict[int, bool]:
         """Normalise entries again; what has records now moves to the event log under the id it always had.
 
@@ -71,3 +99,16 @@ class Quarantine:
             insert_good(connection, [Arrival(**{**fields, "body": bytes(row.body)}, records=records)])
             connection.execute(delete(table).where(table.c.seq == seq))
         return True
+
+
+def _loss(gone: Sequence[Any], size: int, bound: int) -> Loss:
+    moments = [row.received_ns for row in gone]
+    return Loss(
+        what="quarantine",
+        count=len(gone),
+        size=size,
+        first_ns=min(moments),
+        last_ns=max(moments),
+        reason=f"quarantine reached its bound of {bound} bytes (disk.quarantine)",
+        unique=f"{gone[0].seq}-{gone[-1].seq}",
+    )
