@@ -24,6 +24,8 @@ from event_listener.metrics import collect_ingest
 from event_listener.process import die_with_parent
 from prometheus_client import CollectorRegistry
 
+from tests.api_contract import judged
+
 READY_SECONDS = 40
 STOP_SECONDS = 30
 
@@ -219,7 +221,8 @@ class RunningListener:
     def api(self, path: str, **parameters) -> requests.Response:
         """GET from the management API with the token."""
         headers = {"Authorization": f"Bearer {self.api_token}"}
-        return requests.get(self.manage_url + path, params=parameters, headers=headers, timeout=10)
+        url, judge = self.manage_url + path, {"response": judged}
+        return requests.get(url, params=parameters, headers=headers, timeout=10, hooks=judge)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return a counter of ingest, summed over its workers, as the management API gets it; 0 before its first."""

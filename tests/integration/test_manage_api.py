@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from tests.api_contract import judged
 from tests.integration.listener_process import wait_for
 
 EVENT = {
@@ -48,7 +49,8 @@ def api(running):
 
     def api(path, method="GET", status=200, token=running.api_token, **options):
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        answer = requests.request(method, running.manage_url + path, headers=headers, timeout=10, **options)
+        options = {"headers": headers, "hooks": {"response": judged}, **options}
+        answer = requests.request(method, running.manage_url + path, timeout=10, **options)
         assert answer.status_code == status, answer.text
         if status >= 400:
             assert answer.headers["Content-Type"] == "application/problem+json"

@@ -254,7 +254,7 @@ def test_headers_are_for_proxies_and_head_ends(running):
 @pytest.mark.parametrize(
     ("query", "last", "said"),
     [
-        ("?limit=3", "", "limit has no meaning for a stream"),
+        ("?limit=3", "", "limit is no parameter"),
         ("?levels=ERROR", "", "levels is no parameter"),
         ("?level=BAD", "", "'BAD' is none of"),
         ("?topic=", "", "topic is empty"),

@@ -17,6 +17,8 @@ from event_listener.store.log import now_ns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.api_contract import JudgedClient
+
 ROOT = "root-token-of-the-configuration"
 PASSWORD = "correct horse battery"
 OWNERS = [Owner("/"), Owner("/a/", "x"), Owner("/a/b/", "x"), Owner("/a/b/", "y"), Owner("/ab/", "x"), Owner("/a/")]
@@ -50,6 +52,7 @@ def app(tmp_path_factory):
     (directory / "token").write_text(ROOT)
     token = ApiToken(name="ci", token=Secret(file=str(directory / "token")))
     app = create_app(Settings(state_dir=str(directory), manage=Manage(tokens=[token])))
+    app.test_client_class = JudgedClient
     with open_store(directory) as store:
         for number, owner in enumerate(OWNERS):
             name = f"s{number}"
@@ -133,7 +136,7 @@ def test_a_domain_with_its_subtree(root):
 
 def test_what_is_not_declared_is_roots_alone(app, logged_in):
     """Each endpoint, also one that somebody adds tomorrow, refuses a user unless its view says what it is."""
-    open_to_all = {"/api/v1/login", "/health/live", "/health/ready", "/metrics"}
+    open_to_all = {"/api/v1/login", "/api/v1/openapi.json", "/health/live", "/health/ready", "/metrics"}
     refused = 0
     for rule in app.url_map.iter_rules():
         path = str(rule)

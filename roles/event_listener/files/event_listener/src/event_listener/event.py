@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import functools
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -152,9 +152,45 @@ def nanoseconds(text: str) -> int:
     return whole * 1_000_000_000 + moment.microsecond * 1000
 
 
-def as_json(event: Event) -> dict[str, Any]:
-    """The event as the API and the JSON lines show it."""
-    shown: dict[str, Any] = {
+class EventDocument(TypedDict):
+    """An event as the API and the JSON lines show it."""
+
+    seq: int
+    id: str
+    source: str
+    address: str
+    domain: str
+    account: str | None
+    site: str | None
+    origin: str
+    category: str
+    type: str
+    level: str
+    state: str
+    resource_type: str | None
+    resource_id: str | None
+    message: str | None
+    message_id: str | None
+    message_args: list[str]
+    severity: str | None
+    resolution: str | None
+    filled: list[str]
+    event_id: str | None
+    context: str | None
+    time: str | None
+    received: str
+    start_id: str | None
+    state_of: str | None
+    old_state: str | None
+    new_state: str | None
+    payload_id: int
+    repeat_of: str | None
+    record: Any
+
+
+def as_json(event: Event) -> EventDocument:
+    """The event as JSON."""
+    shown: EventDocument = {
         "seq": event.seq,
         "id": event.id,
         "source": event.source,

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from event_listener.event import Category, Level, Origin, nanoseconds
-from event_listener.policy import PolicyError, domain_path
+from event_listener.policy import DomainPath, PolicyError, domain_path
 from event_listener.store.query import MAX_LIMIT, SETS, Query
 
+_LATEST = 2**63 - 1  # ns
 _AGO = re.compile(r"(\d+)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _CHOICES: dict[str, type[Category] | type[Level] | type[Origin]] = {
@@ -20,7 +23,40 @@ _CHOICES: dict[str, type[Category] | type[Level] | type[Origin]] = {
 }
 _NUMBERS = {"after": 0, "before": 1, "limit": 1}
 _MOMENTS = {"since": "since_ns", "until": "until_ns"}
-NAMES = (*_NUMBERS, *_MOMENTS, *SETS, "order", "below")
+TEXTS = {
+    "after": "Only events with a greater `seq`.",
+    "before": "Only events with a smaller `seq`.",
+    "limit": "Most of a page; 100 by default.",
+    "order": "Newest first (desc, the default), or oldest.",
+    "since": "Received at this time or later: RFC 3339, or an age such as 5m.",
+    "until": "Received before this time: RFC 3339, or an age such as 5m.",
+    "below": "A domain with everything below it.",
+    **{name: f"With one of these values of `{name}`." for name in SETS},
+}
+_Moment = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "anyOf": [{"format": "date-time"}, {"pattern": "^[0-9]{1,6}[smhdw]$"}],
+            "examples": ["2026-11-22T02:54:34Z", "5m"],
+        }
+    ),
+]
+_Seq = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+TYPES: dict[str, Any] = {
+    "after": _Seq,
+    "before": Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)],
+    "limit": Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)],
+    "order": Literal["asc", "desc"],
+    "since": _Moment,
+    "until": _Moment,
+    "below": DomainPath,
+    "domain": DomainPath,
+    "category": Category,
+    "level": Level,
+    "origin": Origin,
+}
+NAMES = tuple(TEXTS)
 
 
 class ParameterError(ValueError):
@@ -30,14 +66,19 @@ class ParameterError(ValueError):
 def moment(text: str, now_ns: int, name: str = "time") -> int:
     """Nanoseconds of an RFC 3339 time, or of a time ago: 30s, 5m, 2h, 7d, 1w. Raises ParameterError."""
     if found := _AGO.fullmatch(text.strip()):
-        return now_ns - int(found[1]) * _SECONDS[found[2]] * 1_000_000_000
+        return _stored(now_ns - int(found[1][:20]) * _SECONDS[found[2]] * 1_000_000_000)
     try:
         # In a URL an unescaped + of a zone arrives as a space.
-        return nanoseconds(re.sub(r" (\d\d:\d\d)$", r"+\1", text.strip()))
+        return _stored(nanoseconds(re.sub(r" (\d\d:\d\d)$", r"+\1", text.strip())))
     except (ValueError, OverflowError) as error:
         raise ParameterError(
             f"{name} {text!r} is no time: give RFC 3339 (2026-11-22T02:54:34Z) or an age (5m)"
         ) from error
+
+
+def _stored(moment_ns: int) -> int:
+    """The moment, or the nearest that a database's whole number holds (1677 to 2262): no event is beyond."""
+    return max(-_LATEST, min(_LATEST, moment_ns))
 
 
 def query(given: Mapping[str, Sequence[str]], now_ns: int) -> Query:

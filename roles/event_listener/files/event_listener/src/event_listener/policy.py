@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -18,6 +19,18 @@ ROOT = "/"
 _DOMAIN = re.compile(r"/(?:[A-Za-z0-9._-]{1,64}/)*")
 _LONGEST = 255
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+# What the API's document tells of them; `account_name` and `domain_path` check, each with a sentence of its own.
+Name = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_NAME.pattern}$"})]
+DomainPath = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "pattern": r"^/([A-Za-z0-9_-][A-Za-z0-9._-]{0,31}/){0,7}$",
+            "maxLength": _LONGEST,
+            "examples": ["/dc1/row2/"],
+        }
+    ),
+]
 
 
 class Role(enum.StrEnum):

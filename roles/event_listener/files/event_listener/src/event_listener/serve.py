@@ -240,6 +240,7 @@ def serve_manage(settings: Settings, binds: Options | None = None) -> None:
         # A stream keeps a thread for as long as it lasts, so streams have threads of their own.
         "threads": settings.manage.threads + settings.manage.max_streams,
         "worker_connections": 1000 + settings.manage.max_streams,
+        "limit_request_line": 8190,  # a query may name many sources or events
         "post_worker_init": _end_streams,
         **(_binds([settings.manage.bind]) if binds is None else binds),
     }

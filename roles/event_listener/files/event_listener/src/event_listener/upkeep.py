@@ -25,7 +25,9 @@ class InvalidUpkeepError(ValueError):
     """What was told can't be taken; the text says why."""
 
 
-class _Cared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Cared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was done for a source."""
+
     name: Annotated[str, msgspec.Meta(pattern=SOURCE_ID_PATTERN)]
     verdict: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     repaired: bool = False
@@ -43,13 +45,13 @@ class Coverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def changes(document: Any, now_ns: int) -> list[dict[str, Any]]:
     """Changes of `store.upkeep.Care` from decoded JSON. Raises InvalidUpkeepError."""
     try:
-        told = msgspec.convert(document, list[_Cared])
+        told = msgspec.convert(document, list[Cared])
         return [_change(one, now_ns) for one in told]
     except (msgspec.ValidationError, ValueError) as error:
         raise InvalidUpkeepError(f"upkeep: {error}") from error
 
 
-def _change(told: _Cared, now_ns: int) -> dict[str, Any]:
+def _change(told: Cared, now_ns: int) -> dict[str, Any]:
     change: dict[str, Any] = {"source": told.name}
     if told.verdict is not None:
         change |= {"checked_ns": now_ns, "verdict": told.verdict}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join([*line, row[-1]]).rstrip())
 
 
-def as_lines(items: Sequence[dict[str, Any]]) -> None:
+def as_lines(items: Sequence[Mapping[str, Any]]) -> None:
     """Print one JSON object per line."""
     for item in items:
         click.echo(json.dumps(item))

@@ -14,6 +14,7 @@ from event_listener.manage import (
     login,
     message_registries,
     metrics,
+    openapi,
     problems,
     proofs,
     resources,
@@ -55,4 +56,5 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(message_registries.blueprint(settings, connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
     app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))
+    app.register_blueprint(access.guard(openapi.blueprint(), public=True))
     return app

@@ -11,10 +11,11 @@ import hmac
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 
 from event_listener.accounts import principal
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import refuse_unknown_parameters
 from event_listener.manage.problems import problem
 from event_listener.policy import Action, Principal, Reach, Role, scope
 from event_listener.secrets import read_secret
@@ -42,6 +43,18 @@ def needs(action: Action) -> Callable[[View], View]:
     return mark
 
 
+def action_of(view: Callable[..., Any]) -> Action:
+    """What a view is marked as."""
+    action: Action = getattr(view, _MARK, Action.OPERATE)
+    return action
+
+
+def is_guarded(app: Flask, endpoint: str) -> bool:
+    """Whether an endpoint needs a token."""
+    checks = app.before_request_funcs.get(endpoint.rpartition(".")[0], ())
+    return any(isinstance(getattr(check, "__self__", None), Access) for check in checks)
+
+
 class Access:
     """Decides for requests."""
 
@@ -53,6 +66,7 @@ class Access:
         """Have a blueprint answer only those who may, unless it is public."""
         if not public:
             blueprint.before_request(self._refuse)
+        blueprint.before_request(refuse_unknown_parameters)
         return blueprint
 
     def principal(self, header: str) -> Principal | None:
@@ -77,7 +91,7 @@ class Access:
         if asks is None:
             what = "the token isn't known" if header else "a token is needed"
             return problem(401, f"{what}; {_ADVICE}", {"WWW-Authenticate": 'Bearer realm="event-listener"'})
-        action = getattr(current_app.view_functions[request.endpoint or ""], _MARK, Action.OPERATE)
+        action = action_of(current_app.view_functions[request.endpoint or ""])
         g.principal, g.token = asks, asks.name
         g.actor, g.scope = Actor(asks.name, request.remote_addr or "local"), scope(asks, action)
         if g.scope.reach is not Reach.NOTHING:

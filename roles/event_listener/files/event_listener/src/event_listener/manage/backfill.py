@@ -4,15 +4,23 @@
 from __future__ import annotations
 
 import logging
+from typing import TypedDict
 
 import msgspec
 from flask import Blueprint, Response, g, jsonify, request
 
-from event_listener.backfill import Backfill, request_of
+from event_listener.backfill import Backfill, Outcome, Request, request_of
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import describe
 from event_listener.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+
+class Outcomes(TypedDict):
+    """Of each source, in the order of the request."""
+
+    sources: list[Outcome]
 
 
 def blueprint(settings: Settings, connection: Connection) -> Blueprint:
@@ -21,6 +29,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     backfill = Backfill(settings.state_dir)
 
     @routes.post("/backfill")
+    @describe("Add the entries of logs that the event log lacks.", Outcomes, body=Request)
     def add() -> Response:
         wanted = request_of(request.get_json(force=True))
         outcomes = backfill.run(connection.store, wanted, g.token)

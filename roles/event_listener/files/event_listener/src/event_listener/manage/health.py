@@ -3,15 +3,31 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypedDict
+
 import msgspec
 from flask import Blueprint, Response, jsonify
 
 from event_listener import status
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import describe
 from event_listener.probe import events_binds, ingest_answers
 from event_listener.settings import Settings
-from event_listener.status import Check
+from event_listener.status import Check, Verdict
 from event_listener.store import StoreUnavailableError
+
+
+class Live(TypedDict):
+    """It answers."""
+
+    status: Literal["live"]
+
+
+class Readiness(TypedDict):
+    """The worst of the checks, and all of them."""
+
+    status: Verdict
+    checks: list[Check]
 
 
 def blueprint(settings: Settings, connection: Connection) -> Blueprint:
@@ -19,10 +35,12 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     routes = Blueprint("health", __name__, url_prefix="/health")
 
     @routes.get("/live")
+    @describe("This process answers.", Live)
     def live() -> Response:
         return jsonify(status="live")
 
     @routes.get("/ready")
+    @describe("The listener does its work, or why not.", Readiness, statuses=(200, 503))
     def ready() -> tuple[Response, int]:
         found = [_ingest(settings), *_checks(settings, connection)]
         verdict = status.verdict(found)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import msgspec
 from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import Conflict, Forbidden, NotFound
@@ -10,16 +12,17 @@ from werkzeug.exceptions import Conflict, Forbidden, NotFound
 from event_listener import accounts
 from event_listener.accounts import User, UserChange
 from event_listener.manage.access import needs
-from event_listener.manage.accounts import body, make_token, shown_token
+from event_listener.manage.accounts import MadeToken, NewToken, Tokens, body, make_token, shown_token
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import describe
 from event_listener.manage.problems import problem
-from event_listener.policy import Action
+from event_listener.policy import Action, Role
 from event_listener.store import Actor
 
 SESSION_SECONDS = 12 * 3600
 
 
-class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PasswordLogin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a person logs in with."""
 
     user: str
@@ -33,13 +36,24 @@ class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     new: str
 
 
+class Me(TypedDict):
+    """Who asks. ``actions`` null: all that the role may."""
+
+    name: str
+    role: Role
+    domain: str
+    account: str | None
+    actions: list[Action] | None
+
+
 def public(connection: Connection) -> Blueprint:
     """What needs no token yet."""
     routes = Blueprint("login", __name__, url_prefix="/api/v1")
 
     @routes.post("/login")
+    @describe("A session for the right password.", MadeToken, body=PasswordLogin, problems=(401, 429))
     def log_in() -> Response:
-        given = body(Credentials)
+        given = body(PasswordLogin)
         actor = Actor(given.user, request.remote_addr or "local")
         found = connection.store.users.log_in(given.user, given.password, actor, SESSION_SECONDS)
         if isinstance(found, int):
@@ -58,6 +72,7 @@ def own(connection: Connection) -> Blueprint:
 
     @routes.get("/me")
     @needs(Action.READ_EVENTS)
+    @describe("Who asks.", Me)
     def me() -> Response:
         asks = g.principal
         limit = None if asks.actions is None else sorted(asks.actions)
@@ -66,12 +81,14 @@ def own(connection: Connection) -> Blueprint:
 
     @routes.post("/logout")
     @needs(Action.READ_EVENTS)
+    @describe("End this session, or revoke this token.", problems=(409,))
     def log_out() -> Response:
         connection.store.users.remove_token(_me(connection).name, g.token_id, g.actor)
         return Response(status=204)
 
     @routes.put("/me/password")
     @needs(Action.READ_EVENTS)
+    @describe("Change the own password.", body=NewPassword, problems=(409,))
     def password() -> Response:
         given, user = body(NewPassword), _unlimited(_me(connection))
         if not accounts.is_password(user, given.old):
@@ -81,16 +98,25 @@ def own(connection: Connection) -> Blueprint:
 
     @routes.get("/me/tokens")
     @needs(Action.READ_EVENTS)
+    @describe("The own tokens.", Tokens, problems=(409,))
     def tokens() -> Response:
         return jsonify(tokens=[shown_token(token) for token in connection.store.users.tokens(_me(connection).name)])
 
     @routes.post("/me/tokens")
     @needs(Action.READ_EVENTS)
+    @describe(
+        "A token for oneself; its secret is shown this once.",
+        MadeToken,
+        statuses=(201,),
+        body=NewToken,
+        problems=(409,),
+    )
     def add_token() -> tuple[Response, int]:
         return jsonify(make_token(connection, _unlimited(_me(connection)).name)), 201
 
     @routes.delete("/me/tokens/<token_id>")
     @needs(Action.READ_EVENTS)
+    @describe("Revoke one of the own tokens.", problems=(409,))
     def remove_token(token_id: str) -> Response:
         user = _unlimited(_me(connection))
         if not connection.store.users.remove_token(user.name, token_id, g.actor):

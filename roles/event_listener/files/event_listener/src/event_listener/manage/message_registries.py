@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from event_listener.manage.connection import Connection
-from event_listener.message_registry import InvalidRegistryError, parse, parse_version
+from event_listener.manage.describe import Moment, describe
+from event_listener.message_registry import InvalidRegistryError, MessageRegistry, parse, parse_version
 from event_listener.settings import Settings
 from event_listener.store import IMPORTED, Listed, Store
 
@@ -39,17 +40,58 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     again: bool = False
 
 
+class Cached(TypedDict):
+    """A cached registry without its messages, and the makes that it was read from."""
+
+    digest: str
+    registry: str
+    version: str
+    language: str
+    owner: str
+    origin: str
+    messages: int
+    size: int
+    created: Moment
+    makes: list[str]
+
+
+class Registries(TypedDict):
+    """All of them; ``size`` of ``limit`` bytes."""
+
+    registries: list[Cached]
+    size: int
+    limit: int
+
+
+class PutRegistries(TypedDict):
+    """Names and versions by what happened to them; ``removed`` made room."""
+
+    added: list[str]
+    known: list[str]
+    removed: int
+    changed: bool
+
+
+class Unread(TypedDict):
+    """One source of each make that is to be read, and DMTF's registries that needn't be."""
+
+    unread: dict[str, str]
+    known: list[str]
+
+
 def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     """The routes."""
     routes = Blueprint("message_registries", __name__, url_prefix="/api/v1/message-registries")
     limit = settings.sources.registries_max_bytes
 
     @routes.get("")
+    @describe("The cached message registries, without messages.", Registries)
     def all_registries() -> Response:
         found = connection.store.message_registries.list()
         return jsonify(registries=[one.shown() for one in found], size=sum(one.size for one in found), limit=limit)
 
     @routes.get("/<digest>")
+    @describe("One message registry.", MessageRegistry)
     def one(digest: str) -> Response:
         found = connection.store.message_registries.get(digest)
         if found is None:
@@ -57,6 +99,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
         return jsonify(found.document())
 
     @routes.put("")
+    @describe("Add message registries.", PutRegistries, body=Readings, problems=(507,))
     def put() -> Response:
         wanted = _body(Readings)
         outcomes = [_put(connection.store, reading, limit, check=wanted.check) for reading in wanted.readings]
@@ -68,6 +111,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
         return jsonify(**together, removed=sum(one["removed"] for one in outcomes), changed=changed)
 
     @routes.post("/unread")
+    @describe("Which sources are to be read.", Unread, body=Question)
     def unread() -> Response:
         question = _body(Question)
         store = connection.store.message_registries
@@ -76,6 +120,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
 
     @routes.delete("/<registry>", defaults={"version": None})
     @routes.delete("/<registry>/<version>")
+    @describe("Forget the versions of a registry, or one; events keep what they hold.")
     def delete(registry: str, version: str | None) -> Response:
         if not connection.store.message_registries.remove(registry, version):
             raise NotFound(f"there is no message registry {registry}{f' {version}' if version else ''}")

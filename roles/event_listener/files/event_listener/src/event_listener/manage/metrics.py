@@ -15,6 +15,7 @@ from event_listener.disk_use import published
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.lanes import OK
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import describe
 from event_listener.metrics import collect_ingest
 from event_listener.settings import Settings
 from event_listener.store import Store, StoreUnavailableError
@@ -31,6 +32,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     collect_ingest(registry, settings.state_dir)
 
     @routes.get("/metrics")
+    @describe("Metrics in Prometheus's format.", media="text/plain")
     def metrics() -> Response:
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 

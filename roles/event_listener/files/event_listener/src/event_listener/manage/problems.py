@@ -6,6 +6,7 @@ from __future__ import annotations
 import http
 import json
 import logging
+from typing import TypedDict
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -23,12 +24,22 @@ from event_listener.upkeep import InvalidUpkeepError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = "5"
+MEDIA = "application/problem+json"
+
+
+class Problem(TypedDict):
+    """RFC 9457. ``detail`` says what happened and what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """An error's response."""
-    body = {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return Response(json.dumps(body), status, headers, content_type="application/problem+json")
+    body = Problem(type="about:blank", title=http.HTTPStatus(status).phrase, status=status, detail=detail)
+    return Response(json.dumps(body), status, headers, content_type=MEDIA)
 
 
 def install(app: Flask) -> None:

@@ -4,14 +4,34 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, TypedDict
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import NotFound
 
 from event_listener.event import rfc3339
 from event_listener.manage.connection import Connection
-from event_listener.proofs import Proof, announce, announcement_of
+from event_listener.manage.describe import Moment, describe
+from event_listener.proofs import Announcement, Matched, Proof, announce, announcement_of
+
+
+class ShownProof(TypedDict):
+    """A test event that was announced; ``received``, ``event_id`` and ``matched`` once it arrived."""
+
+    source: str
+    marker: str
+    asked: Moment
+    received: Moment | None
+    event_id: str | None
+    matched: Matched | None
+
+
+class Proofs(TypedDict):
+    """Those that were announced together. ``now`` is the listener's clock."""
+
+    batch: str
+    now: Moment
+    proofs: list[ShownProof]
 
 
 def blueprint(connection: Connection) -> Blueprint:
@@ -19,6 +39,7 @@ def blueprint(connection: Connection) -> Blueprint:
     routes = Blueprint("proofs", __name__, url_prefix="/api/v1/proofs")
 
     @routes.post("")
+    @describe("Announce test events.", Proofs, statuses=(201,), body=Announcement)
     def begin() -> tuple[Response, int]:
         wanted = announcement_of(request.get_json(force=True))
         now = time.time_ns()
@@ -27,6 +48,7 @@ def blueprint(connection: Connection) -> Blueprint:
         return _answer(proofs[0].batch, proofs), 201
 
     @routes.get("/<batch>")
+    @describe("Which of the announced test events arrived.", Proofs)
     def one(batch: str) -> Response:
         proofs = connection.store.proofs.batch(batch)
         if not proofs:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request
@@ -11,9 +11,46 @@ from flask import Blueprint, Response, jsonify, request
 from event_listener import parameters
 from event_listener.event import rfc3339
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import Moment, Parameter, describe
+from event_listener.manage.events import LIMIT, OneOf
 from event_listener.store import ResourceState, StateQuery
 
 _SETS = ("source", "resource_type", "resource_id", "aspect", "state")
+
+
+_TEXTS = {
+    "source": "Of these sources.",
+    "resource_type": "Of these types.",
+    "resource_id": "These resources.",
+    "aspect": "These aspects: health, power, state.",
+    "state": "In these states.",
+}
+_PARAMETERS = (
+    *(Parameter(name, _TEXTS[name], OneOf, repeated=True) for name in _SETS),
+    Parameter("after", "The `next` of the page before."),
+    LIMIT,
+)
+
+
+class Resource(TypedDict):
+    """An aspect of a resource: as it is, since when, as it was."""
+
+    source: str
+    resource_id: str
+    aspect: str
+    resource_type: str | None
+    state: str
+    previous: str | None
+    since: Moment
+    seen: Moment
+    event_id: str
+
+
+class Resources(TypedDict):
+    """A page; ``next`` is null on the last one."""
+
+    resources: list[Resource]
+    next: str | None
 
 
 def blueprint(connection: Connection) -> Blueprint:
@@ -21,6 +58,7 @@ def blueprint(connection: Connection) -> Blueprint:
     routes = Blueprint("resources", __name__, url_prefix="/api/v1")
 
     @routes.get("/resources")
+    @describe("The state of resources, as their events said last.", Resources, parameters=_PARAMETERS)
     def find() -> Response:
         query = _query(request.args.to_dict(flat=False))
         found = connection.store.states.find(msgspec.structs.replace(query, limit=query.limit + 1))

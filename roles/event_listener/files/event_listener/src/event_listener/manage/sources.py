@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal, TypedDict
 
 import msgspec
 from flask import Blueprint, Response, g, jsonify, request
@@ -12,10 +13,98 @@ from werkzeug.exceptions import BadRequest, NotFound
 from event_listener import registry
 from event_listener.manage.access import needs
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import Moment, Parameter, describe
 from event_listener.policy import Action
 from event_listener.source_view import STATUSES, shown, view
 
 logger = logging.getLogger(__name__)
+
+
+HealthStatus = Literal["ok", "silent", "unjudged"]
+_HEALTH = Parameter("health", "Only sources of this health.", HealthStatus)
+
+
+class ShownPathSecret(TypedDict):
+    """A secret path, without the secret."""
+
+    id: str
+    networks: list[str]
+    fingerprint: str
+
+
+class Registered(TypedDict):
+    """What is registered about a source; null: not known."""
+
+    name: str
+    address: str | None
+    uuid: str | None
+    serial: str | None
+    model: str | None
+    firmware: str | None
+    manufacturer: str | None
+    service: str | None
+    labels: dict[str, str]
+    domain: str | None
+    account: str | None
+    state: registry.SourceState
+    response_status: registry.ResponseStatus | None
+    heartbeat_minutes: registry.HeartbeatMinutes | None
+    path_secrets: list[ShownPathSecret]
+    credential: str | None
+    credential_given: Moment | None
+
+
+class ShownHealth(TypedDict):
+    """Whether it is heard as often as it should be."""
+
+    status: HealthStatus
+    since: Moment | None
+    may_be_silent_s: float | None
+    heartbeat_minutes: int | None
+    heartbeats_missed: int | None
+
+
+class ShownSource(Registered):
+    """A source, and what it did. ``heard_with``: when it last showed which credential."""
+
+    registered: bool
+    last_seen: Moment | None
+    last_proven: Moment | None
+    payloads: int
+    events: int
+    quarantined: int
+    health: ShownHealth
+    heard_with: dict[str, Moment]
+
+
+class Sources(TypedDict):
+    """Sources by name."""
+
+    sources: list[ShownSource]
+
+
+class SourcesWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sources as they shall be. With ``check`` nothing is written."""
+
+    sources: list[registry.SourceChange]
+    check: bool = False
+
+
+class Difference(TypedDict):
+    """One source before (null: it is new) and after."""
+
+    name: str
+    before: Registered | None
+    after: Registered
+
+
+class Upserted(TypedDict):
+    """Names by what happened to them."""
+
+    created: list[str]
+    updated: list[str]
+    unchanged: list[str]
+    diff: list[Difference]
 
 
 def blueprint(connection: Connection) -> Blueprint:
@@ -24,6 +113,7 @@ def blueprint(connection: Connection) -> Blueprint:
 
     @routes.get("")
     @needs(Action.READ_SOURCES)
+    @describe("Registered sources, and senders that nobody registered.", Sources, parameters=(_HEALTH,))
     def all_sources() -> Response:
         wanted = _status(request.args.get("health"))
         found = view(connection.store, g.scope)
@@ -31,6 +121,7 @@ def blueprint(connection: Connection) -> Blueprint:
 
     @routes.get("/<name>")
     @needs(Action.READ_SOURCES)
+    @describe("One source.", ShownSource)
     def one(name: str) -> Response:
         known = connection.store.sources
         source, activity = known.get(name), known.activity_of(name)
@@ -41,6 +132,7 @@ def blueprint(connection: Connection) -> Blueprint:
         return jsonify(shown(name, source, activity, proven, uses, health))
 
     @routes.patch("")
+    @describe("Register or change many sources, all or none.", Upserted, body=SourcesWish)
     def upsert() -> Response:
         document = request.get_json(force=True)
         if not isinstance(document, dict) or not document.keys() <= {"sources", "check"} or "sources" not in document:
@@ -55,6 +147,7 @@ def blueprint(connection: Connection) -> Blueprint:
         return jsonify(**answer, diff=msgspec.to_builtins(plan.diff))
 
     @routes.delete("/<name>")
+    @describe("Forget a registration; its events stay.")
     def delete(name: str) -> Response:
         if not connection.store.sources.delete(name):
             raise NotFound(f"source {name} isn't registered")

@@ -17,6 +17,8 @@ from flask import Blueprint, Response, g, request
 from event_listener import parameters, topic
 from event_listener.event import Event, as_json
 from event_listener.manage.access import needs
+from event_listener.manage.describe import Parameter, describe
+from event_listener.manage.events import EVENT_PARAMETERS
 from event_listener.manage.live import FullError, Live, Stream
 from event_listener.manage.problems import problem
 from event_listener.parameters import ParameterError
@@ -24,6 +26,7 @@ from event_listener.policy import Action
 from event_listener.routes import key_of
 from event_listener.store import Query, Store, StoreUnavailableError
 
+# Without a meaning for a stream.
 _NOT_HERE = ("before", "limit", "order", "until")
 _PART = 64 << 10  # bytes that are handed over at once: a slow client is noticed by what it doesn't take
 _RETRY_MS = 1000
@@ -36,12 +39,20 @@ _HEADERS = {
 _encode = msgspec.json.Encoder().encode
 
 
+_PARAMETERS = (
+    *(one for one in EVENT_PARAMETERS if one.name not in _NOT_HERE),
+    Parameter("topic", "Only events whose topic matches one of these patterns.", repeated=True),
+    Parameter("Last-Event-ID", "The `seq` after which the stream goes on.", place="header"),
+)
+
+
 def blueprint(live: Live, heartbeat: float) -> Blueprint:
     """The route."""
     routes = Blueprint("stream", __name__, url_prefix="/api/v1")
 
     @routes.get("/events/stream")
     @needs(Action.READ_EVENTS)
+    @describe("Events as they arrive, as Server-Sent Events.", parameters=_PARAMETERS, media="text/event-stream")
     def stream() -> Response:
         asked, patterns = _asked(request.args.to_dict(flat=False))
         asked = msgspec.structs.replace(asked, scope=g.scope)
@@ -63,9 +74,6 @@ def blueprint(live: Live, heartbeat: float) -> Blueprint:
 def _asked(given: Mapping[str, Sequence[str]]) -> tuple[Query, tuple[str, ...]]:
     """The query and the topic patterns. Raises ParameterError."""
     plain = {name: values for name, values in given.items() if name != "topic"}
-    for name in _NOT_HERE:
-        if name in plain:
-            raise ParameterError(f"{name} has no meaning for a stream; leave it out")
     patterns = tuple(given.get("topic", ()))
     if "" in patterns:
         raise ParameterError("topic is empty; leave it out to see all")

@@ -3,12 +3,44 @@
 
 from __future__ import annotations
 
+from typing import Literal, NotRequired, TypedDict
+
 from flask import Blueprint, Response, jsonify
 from werkzeug.exceptions import NotFound
 
 from event_listener.manage.connection import Connection
+from event_listener.manage.describe import Moment, describe
 from event_listener.settings import Settings
 from event_listener.trace import trace
+
+
+class TracedSink(TypedDict):
+    """What became of an event at one sink."""
+
+    sink: str
+    state: Literal["not routed", "rejected", "skipped", "before its time", "waiting", "confirmed"]
+    reason: str
+    confirmed: Moment | None
+    not_before: Moment | None
+    again: list[Moment]
+    route: NotRequired[str | None]
+
+
+class Trace(TypedDict):
+    """The way of one event. Times are null where nobody knows them."""
+
+    id: str
+    seq: int
+    source: str
+    type: str
+    bmc_time: str | None
+    peer: str | None
+    credential: str | None
+    site: str | None
+    received: Moment
+    acknowledged: Moment | None
+    indexed: Moment | None
+    sinks: list[TracedSink]
 
 
 def blueprint(settings: Settings, connection: Connection) -> Blueprint:
@@ -16,6 +48,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     routes = Blueprint("trace", __name__, url_prefix="/api/v1")
 
     @routes.get("/events/<event_id>/trace")
+    @describe("What became of an event, at each sink.", Trace)
     def traced(event_id: str) -> Response:
         event = connection.store.queries.get(event_id)
         if event is None:

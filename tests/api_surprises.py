@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions that schemathesis makes of our OpenAPI document, and what no answer may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+from event_listener.manage import create_app, openapi
+from event_listener.settings import Settings
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.openapi import from_dict
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    positive_data_acceptance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+Question = tuple[schemathesis.APIOperation, GenerationMode]
+
+# A stream doesn't end; tests/integration/test_stream.py asks it.
+ENDLESS = "/api/v1/events/stream"
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance, negative_data_rejection]
+# They follow rules that no schema says: names given once, registries as Redfish has them, a place in pages, ...
+RULED = {
+    f"/api/v1/{path}"
+    for path in ("coverage", "domains", "message-registries", "resources", "sources", "upkeep", "users/{name}")
+}
+
+
+def questions() -> list[Question]:
+    """Each endpoint with what its schema allows and, where there is something to get wrong, with what it doesn't."""
+    schema = from_dict(openapi.document(create_app(Settings()))).exclude(path=ENDLESS)
+    schema.config.generation.update(allow_x00=False)  # refused everywhere, which no schema can say
+    found = []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        found.append((operation, GenerationMode.POSITIVE))
+        if list(operation.iter_parameters()) or operation.body:
+            found.append((operation, GenerationMode.NEGATIVE))
+    return found
+
+
+def label(question: Question) -> str:
+    """For people."""
+    return f"{question[0].label} {question[1].value}"
+
+
+def ask(url: str, token: str, question: Question, *, examples: int, derandomize: bool) -> None:
+    """Ask one endpoint; fails on what the document doesn't promise."""
+    operation, mode = question
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=derandomize,
+        database=None,
+        phases=[Phase.generate],  # a smaller example isn't worth the minutes that it takes
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def one(case: schemathesis.Case) -> None:
+        answer = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        _judge(case, answer)
+
+    one()
+
+
+def _judge(case: schemathesis.Case, answer: Any) -> None:
+    assert answer.status_code != 500, answer.text
+    if answer.status_code == 414:
+        return  # gunicorn's own answer to a request line above its limit
+    checks = CHECKS if case.operation.path in RULED else [*CHECKS, positive_data_acceptance]
+    case.validate_response(answer, checks=checks)
