@@ -2,7 +2,7 @@
 """An event log on every database that holds one; the server is started once, and only if a test asks."""
 
 import pytest
-from event_listener.store import Store
+from event_listener.store import Store, schema
 from event_listener.store.backend import SQLiteBackend
 from event_listener.store.postgresql import PostgreSQLBackend
 
@@ -25,3 +25,25 @@ def backend(request, tmp_path):
 @pytest.fixture
 def store(backend):
     return Store(backend)
+
+
+@pytest.fixture(scope="session", params=["postgresql", "sqlite"])
+def migrated(request, tmp_path_factory):
+    """A database with its tables, made once."""
+    if request.param == "sqlite":
+        backend = SQLiteBackend(tmp_path_factory.mktemp("migrated") / "events.db")
+    else:
+        server = request.getfixturevalue("postgresql")
+        backend = PostgreSQLBackend(server.without_password(server.new_database()), server.password)
+    Store(backend)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def emptied(migrated):
+    """An empty event log on every database, in a tenth of the time that it takes to make one."""
+    with migrated.write() as connection:
+        for table in reversed(schema.metadata.sorted_tables):
+            connection.execute(table.delete())
+    return Store(migrated)

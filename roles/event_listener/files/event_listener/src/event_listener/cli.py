@@ -19,6 +19,7 @@ COMMANDS = {
     "import-config": "event_listener.commands.import_config:import_config",
     "import-text-log": "event_listener.commands.import_text_log:import_text_log",
     "ingest": "event_listener.commands.serve:ingest",
+    "jobs": "event_listener.commands.jobs:jobs",
     "manage": "event_listener.commands.serve:manage",
     "migrate-log": "event_listener.commands.migrate_log:migrate_log",
     "nginx": "event_listener.commands.serve:nginx",

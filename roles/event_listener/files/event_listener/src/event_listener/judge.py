@@ -37,7 +37,7 @@ class Judge:
 
     def step(self) -> list[Health]:
         """Judge once; returns the transitions that nobody told before. Raises StoreUnavailableError."""
-        listening = self._listening() and not self._is_behind()
+        listening = self._listening() and not is_behind(self._store, self._state_dir)
         wall_ns, monotonic = self._clocks()
         if not self._fair.step(wall_ns, monotonic, listening=listening):
             return []
@@ -56,13 +56,15 @@ class Judge:
     def _expects(self, source: Source | None) -> bool:
         return source is not None and self._expectation.longest(source) is not None
 
-    def _is_behind(self) -> bool:
-        try:
-            with JournalReader(self._state_dir) as reader:
-                cursor = self._store.cursors.get(journal_cursor(reader.journal_id)) or 0
-                return reader.head() - cursor > _BEHIND
-        except (JournalUnavailableError, JournalBrokenError):
-            return True
+
+def is_behind(store: Store, state_dir: str | Path) -> bool:
+    """Whether so much waits to be indexed that nobody knows who was heard. Raises StoreUnavailableError."""
+    try:
+        with JournalReader(state_dir) as reader:
+            cursor = store.cursors.get(journal_cursor(reader.journal_id)) or 0
+            return reader.head() - cursor > _BEHIND
+    except (JournalUnavailableError, JournalBrokenError):
+        return True
 
 
 class JudgeThread(threading.Thread):

@@ -18,10 +18,11 @@ from pathlib import Path
 from types import FrameType
 
 from event_listener import backoff
+from event_listener.bookkeeper import Bookkeeper, BookkeeperThread
 from event_listener.feed import feed_for
 from event_listener.indexer import Indexer
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
-from event_listener.judge import Judge, JudgeThread
+from event_listener.judge import Judge, JudgeThread, is_behind
 from event_listener.lanes import Lane, Wake, lane_for
 from event_listener.places import Keeper, admit
 from event_listener.probe import ingest_answers
@@ -132,8 +133,12 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     watcher = Watcher(Watch(store, lambda: ingest_answers(settings)), stop)
     judge = Judge(store, settings.state_dir, _expectation(settings), lambda: ingest_answers(settings))
     judging = JudgeThread(judge, settings.sources.health_interval, stop)
+    bookkeeper = Bookkeeper(store, settings.job, lambda: is_behind(store, settings.state_dir))
+    bookkeeper.begin()
+    bookkeeping = BookkeeperThread(bookkeeper, wake, stop)
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
-    for thread in (*lanes, judging, Keeper((lane.place for lane in lanes), stop), watcher, steward):
+    keeper = Keeper((lane.place for lane in lanes), stop)
+    for thread in (*lanes, judging, bookkeeping, keeper, watcher, steward):
         thread.start()
     recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)
     indexer = Indexer(settings.state_dir, store, settings.relay.batch, recent)
@@ -142,7 +147,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     finally:
         stop.set()
         wake.tell()
-        for thread in (*lanes, watcher, judging, steward):
+        for thread in (*lanes, watcher, judging, bookkeeping, steward):
             thread.join()
         indexer.close()
     for lane in lanes:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Meta, field
 
+from event_listener.settings_alerts import JobSettings
 from event_listener.settings_base import Secret, Section, check_login
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_disk import Disk
@@ -267,6 +268,7 @@ class Settings(Section, frozen=True):
     sources: Annotated[
         SourcesSettings, Meta(description="What the listener finds out about BMCs and adds to their events.")
     ] = field(default_factory=SourcesSettings)
+    job: Annotated[JobSettings, Meta(description="Long-running jobs.")] = field(default_factory=JobSettings)
     publish: Annotated[Publish, Meta(description="Categories that are published at all.")] = field(
         default_factory=Publish
     )

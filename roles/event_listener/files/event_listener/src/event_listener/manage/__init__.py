@@ -11,6 +11,7 @@ from event_listener.manage import (
     credentials,
     events,
     health,
+    jobs,
     login,
     message_registries,
     metrics,
@@ -42,6 +43,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["live"] = live
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))
+    app.register_blueprint(access.guard(jobs.blueprint(connection)))
     app.register_blueprint(access.guard(stream.blueprint(live, settings.manage.stream_heartbeat)))
     app.register_blueprint(access.guard(trace.blueprint(settings, connection)))
     app.register_blueprint(access.guard(backfill.blueprint(settings, connection)))

@@ -73,6 +73,9 @@ class LogCollector(Collector):
         yield from _sinks(store)
         yield from self._sources(store)
         yield from _upkeep(store)
+        jobs = {state: float(count) for state, count in store.jobs.counts().items()}
+        yield _gauge("jobs_hanging", "Jobs without a sign of life for too long.", {"": jobs.pop("hanging")})
+        yield _gauge("jobs", "Long-running jobs that are kept, by state.", jobs, "state")
 
     def _journal(self, store: Store) -> Iterator[Metric]:
         try:

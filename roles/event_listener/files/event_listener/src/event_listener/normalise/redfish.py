@@ -125,13 +125,12 @@ def _record(member: Any, envelope: dict[str, Any], meaning: Meaning | None) -> R
     observed = states.observations(registry, key, arguments, severity, event_type, origin) if path else ()
     event_id = _text(member.get("EventId"), SHORT)
     category = _category(registry, severity, event_type)
-    is_job = category is Category.ASYNC_JOB
     context = envelope.get("Context")
     return Record(
         category=category,
         type=_type(registry, key, member),
         level=_LEVELS.get((severity or "").lower(), Level.INFO),
-        state=State.STARTED if is_job and key in _RUNNING else State.COMPLETED,
+        state=State.STARTED if category is Category.ASYNC_JOB and key in _RUNNING else State.COMPLETED,
         origin=Origin.TEST if key == "TestMessage" else _origin(event_id, told["message"], arguments),
         resource_type=_optional(resources.type_of(path, origin) if path else None),
         resource_id=storable(path, LONG) if path else None,
@@ -144,12 +143,19 @@ def _record(member: Any, envelope: dict[str, Any], meaning: Meaning | None) -> R
         event_id=event_id,
         context=_text(context if context is not None else member.get("Context")),
         time=_text(member.get("EventTimestamp"), SHORT),
-        start_id=_optional(resources.task(path, arguments)) if is_job else None,
+        start_id=_optional(_start_id(registry, path, arguments)),
         state_of=observed[0].aspect or None if observed else None,
         new_state=observed[0].value if observed else None,
         observed=observed,
         record=strict(member),
     )
+
+
+def _start_id(registry: str, path: str | None, arguments: tuple[str, ...]) -> str | None:
+    """The Task that a TaskEvent is about, or whose own ResourceEvent it is."""
+    if registry == "TaskEvent":
+        return resources.task(path, arguments)
+    return path if registry == "ResourceEvent" and resources.is_task(path) else None
 
 
 def _told(member: dict[str, Any]) -> dict[str, str | None]:

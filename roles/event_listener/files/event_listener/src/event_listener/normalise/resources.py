@@ -88,6 +88,11 @@ def _member(collection: str) -> str:
     return collection if collection == "Chassis" else collection.removesuffix("s")
 
 
+def is_task(path: str | None) -> bool:
+    """Whether a resource is a Task or a Job itself, nothing below it."""
+    return path is not None and _TASK.fullmatch(path) is not None
+
+
 def task(path: str | None, arguments: tuple[str, ...]) -> str | None:
     """The start id of a TaskEvent: the Task's URI from OriginOfCondition or the arguments, else the first argument.
 

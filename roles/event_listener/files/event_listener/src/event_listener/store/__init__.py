@@ -19,6 +19,7 @@ from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenErro
 from event_listener.store.checkpoints import INDEXED, Checkpoints, History
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.given_up import GivenUp, Loss
+from event_listener.store.jobs import JobQuery, Jobs
 from event_listener.store.log import Arrival, EventLog, Given, Written
 from event_listener.store.message_registries import IMPORTED, Listed, MessageRegistries, RegistriesFullError, Stored
 from event_listener.store.message_registries import VERSION as MESSAGE_REGISTRIES
@@ -52,6 +53,8 @@ __all__ = [
     "GivenUp",
     "Held",
     "History",
+    "JobQuery",
+    "Jobs",
     "LaneStatus",
     "Lease",
     "Listed",
@@ -110,6 +113,7 @@ class Store:
         self.checkpoints = Checkpoints(backend)
         self.tree = Tree(backend)
         self.users = Users(backend)
+        self.jobs = Jobs(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)
         if not current:
