@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from event_listener.parameters import ParameterError, moment
+from event_listener.parameters import TYPES, ParameterError, moment
 from event_listener.policy import PolicyError, domain_path
 
 MAX_LIMIT = 1000
 _FLAGS = {"true": True, "false": False}
+PAGE_TEXTS = {
+    "below": "A domain with everything below it.",
+    "before": "The `next` of the page before.",
+    "limit": "Most of a page; 100 by default.",
+}
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -26,6 +31,15 @@ class Form(msgspec.Struct, frozen=True):
     def names(self) -> list[str]:
         """Every parameter that there is."""
         return sorted({*self.sets, *self.moments, *self.flags, "below", "before", "limit"})
+
+
+def types(form: Form) -> dict[str, Any]:
+    """Of each parameter that isn't a plain text its type, for the API's document."""
+    return {
+        **dict.fromkeys(form.moments, TYPES["since"]),
+        **dict.fromkeys(form.flags, Literal["true", "false"]),
+        **{name: TYPES[name] for name in ("domain", "level", "below", "before", "limit")},
+    }
 
 
 def fields(given: Mapping[str, Sequence[str]], form: Form, now_ns: int) -> dict[str, Any]:

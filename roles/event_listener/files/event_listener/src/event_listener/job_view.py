@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from event_listener.asked import Form, fields
+from event_listener.asked import PAGE_TEXTS, Form, fields, types
 from event_listener.event import rfc3339
 from event_listener.jobs import Job, JobState
 from event_listener.store.jobs import SETS, JobQuery
@@ -18,6 +18,16 @@ _MOMENTS = {
     "waiting_for": "waiting_since_ns",
 }
 FORM = Form({**dict.fromkeys(SETS, ()), "state": tuple(state.value for state in JobState)}, _MOMENTS, ("hanging",))
+TEXTS = {
+    **{name: f"With one of these values of `{name}`." for name in SETS},
+    "since": "Last heard of at this time or later: RFC 3339, or an age such as 5m.",
+    "until": "Last heard of before this time: RFC 3339, or an age such as 5m.",
+    "running_for": "Started so long ago (1h), or at this time or before, and not ended.",
+    "waiting_for": "Scheduled so long ago, or at this time or before, and not started.",
+    "hanging": "Whether they are without a sign of life for `job.hanging_after`.",
+    **PAGE_TEXTS,
+}
+TYPES = {"state": JobState, **types(FORM)}
 _PLAIN = (
     "id",
     "source",
