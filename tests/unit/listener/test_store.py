@@ -3,6 +3,7 @@
 
 import threading
 
+import msgspec
 import pytest
 from event_listener import registry
 from event_listener.event import Category, Level, Origin, Record
@@ -121,8 +122,9 @@ def test_quarantine_keeps_and_releases(store):
     assert store.quarantine.body(held[0].seq) == b"{2}"
     assert store.quarantine.body(99) is None
 
-    def understands(body):
-        return (Record(type="Now.Understood", record=None),) if body == b"{3}" else ()
+    def understands(arrival):
+        records = (Record(type="Now.Understood", record=None),) if arrival.body == b"{3}" else ()
+        return msgspec.structs.replace(arrival, records=records)
 
     outcome = store.quarantine.retry([item.seq for item in held] + [99], understands)
     assert outcome == {held[0].seq: False, held[1].seq: True, 99: False}

@@ -31,6 +31,7 @@ COMMANDS = {
     "settings": "event_listener.commands.settings:settings_reference",
     "sink": "event_listener.commands.sink:sink",
     "sinks": "event_listener.commands.sinks:sinks",
+    "source": "event_listener.commands.source:source",
     "sources": "event_listener.commands.sources:sources",
     "trace": "event_listener.commands.trace:trace",
     "stop": "event_listener.commands.run:stop",

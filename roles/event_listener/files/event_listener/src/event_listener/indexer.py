@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from event_listener.bus_arrival import from_bus, is_from_bus
 from event_listener.event import Origin, public_id
 from event_listener.forwarded import SITE, Forwarded, ForwardedError, forwarded
 from event_listener.gaps import missing, seen
@@ -175,6 +176,8 @@ class Indexer:
     def _arrival(self, journal_id: str, seq: int, entry: Entry) -> Arrival:
         if entry.credential.startswith(SITE):
             return self._forwarded(journal_id, seq, entry)
+        if is_from_bus(entry.credential):
+            return self._from_bus(journal_id, seq, entry)
         identity = self._directory.identify(entry.source, entry.peer)
         meaning = functools.partial(self._catalogue.find, identity.make)
         found = normalise(entry.body, meaning) if entry.status == STATUS_OK else None
@@ -192,6 +195,24 @@ class Indexer:
             origin=Origin.BACKFILL if is_backfill(entry) else Origin.LIVE,
             records=found.records if found else (),
             problem=found.problem if found else entry.reason or "malformed",
+        )
+
+    def _from_bus(self, journal_id: str, seq: int, entry: Entry) -> Arrival:
+        """What a message bus delivered. Its address is its name: the peer is a broker, and may be another tomorrow."""
+        name = entry.source or entry.credential
+        return from_bus(
+            Arrival(
+                journal_id=journal_id,
+                journal_seq=seq,
+                received_ns=entry.received_ns,
+                source=name,
+                address=name,
+                peer=entry.peer,
+                credential=entry.credential,
+                content_type=entry.content_type,
+                owner=self._directory.identify(name, "").owner,
+                body=entry.body,
+            )
         )
 
     def _forwarded(self, journal_id: str, seq: int, entry: Entry) -> Arrival:

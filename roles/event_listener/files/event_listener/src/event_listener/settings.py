@@ -18,6 +18,7 @@ from event_listener.settings_base import Secret, Section, check_login
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_disk import Disk
 from event_listener.settings_files import FileSink
+from event_listener.settings_inputs import OpenStack
 from event_listener.settings_nginx import Nginx
 from event_listener.settings_sites import Site
 from event_listener.settings_sources import SourcesSettings
@@ -40,8 +41,8 @@ class IngestCredential(Section, frozen=True):
 
     def __post_init__(self) -> None:
         check_login(self.username, self.password, self.token)
-        if self.name.startswith("site:"):
-            msg = "a name that begins with site: is for ingest.sites"
+        if self.name.startswith(("site:", "input:")):
+            msg = "a name that begins with site: or input: is for ingest.sites and for message buses"
             raise ValueError(msg)
 
 
@@ -269,6 +270,9 @@ class Settings(Section, frozen=True):
         SourcesSettings, Meta(description="What the listener finds out about BMCs and adds to their events.")
     ] = field(default_factory=SourcesSettings)
     job: Annotated[JobSettings, Meta(description="Long-running jobs.")] = field(default_factory=JobSettings)
+    openstack: Annotated[
+        OpenStack | None, Meta(description="OpenStack's notifications as a source; without this section there is none.")
+    ] = None
     publish: Annotated[Publish, Meta(description="Categories that are published at all.")] = field(
         default_factory=Publish
     )

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from event_listener import inputs
 from event_listener.console import Console
 from event_listener.process import give_to_service_user
 from event_listener.settings import Settings
@@ -77,8 +78,9 @@ class Supervisor:
 
     def _reload(self, *_frame: object) -> None:
         for child in self.children:
-            # The relay has nothing to reload; a new one is as good.
-            _signal(child, signal.SIGTERM if child.name == "relay" else signal.SIGHUP)
+            # The relay and the sources have nothing to reload; new ones are as good.
+            ends = child.name == "relay" or child.name.startswith("source ")
+            _signal(child, signal.SIGTERM if ends else signal.SIGHUP)
 
     def _tend(self, child: Child) -> None:
         now = time.monotonic()
@@ -97,7 +99,7 @@ class Supervisor:
         child.delay = min(child.delay * 2, _LONGEST_DELAY)
 
     def _start(self, child: Child) -> None:
-        command = [sys.executable, "-m", "event_listener", child.name, "--config", self.config]
+        command = [sys.executable, "-m", "event_listener", *child.name.split(), "--config", self.config]
         child.process = subprocess.Popen(
             [*command, "--child-of", str(os.getpid())],
             env={**os.environ, **child.environment},
@@ -139,7 +141,7 @@ def listening(binds: list[str]) -> tuple[dict[str, str], tuple[int, ...], list[s
 
 
 def build(settings: Settings, config: str, console: Console | None) -> tuple[Supervisor, list[socket.socket]]:
-    """Return a supervisor of ingest, manage, relay and, where it is enabled, nginx; and the sockets to keep.
+    """Return a supervisor of ingest, manage, relay and, where they are enabled, nginx and sources; and the sockets.
 
     Raises BindError.
     """
@@ -157,4 +159,6 @@ def build(settings: Settings, config: str, console: Console | None) -> tuple[Sup
     environment, descriptors, more = listening([settings.manage.bind])
     supervisor.add("manage", environment, descriptors)
     supervisor.add("relay")
+    for kind in inputs.configured(settings):
+        supervisor.add(f"source {kind}")
     return supervisor, kept + more

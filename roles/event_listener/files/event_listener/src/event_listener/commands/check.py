@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from event_listener import config_file, sinks
+from event_listener import config_file, inputs, sinks
 from event_listener.commands import EXIT_CONFIGURATION, config_option, config_path
 from event_listener.filesystems import NetworkFilesystemError, refuse_network_filesystem
 from event_listener.process import PrivilegeError, may_write, service_account
@@ -90,6 +90,7 @@ def _references(settings: Settings) -> Iterator[str]:
     if settings.nginx.enabled or not settings.ingest.plain_http:
         yield from _tls(settings)
     yield from sinks.problems(settings)
+    yield from inputs.problems(settings)
     yield from _state(settings)
 
 

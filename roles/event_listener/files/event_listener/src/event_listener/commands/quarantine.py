@@ -6,13 +6,15 @@ from __future__ import annotations
 import sys
 
 import click
+import msgspec
 
+from event_listener.bus_arrival import from_bus, is_from_bus
 from event_listener.commands import with_settings
 from event_listener.commands.store_access import opened, table
-from event_listener.event import Record, rfc3339
+from event_listener.event import rfc3339
 from event_listener.normalise.redfish import normalise
 from event_listener.settings import Settings
-from event_listener.store import Held, Store
+from event_listener.store import Arrival, Held, Store
 
 _PAGE = 500
 
@@ -55,15 +57,17 @@ def retry(settings: Settings, seqs: tuple[int, ...], everything: bool) -> None:
         raise click.UsageError("give sequence numbers, or --all")
     with opened(settings) as store:
         chosen = [item.seq for item in _all(store)] if everything else list(seqs)
-        outcome = store.quarantine.retry(chosen, _records)
+        outcome = store.quarantine.retry(chosen, _understood)
     moved = sum(outcome.values())
     click.echo(f"{moved} of {len(outcome)} moved to the event log")
     if moved < len(outcome) and not everything:
         sys.exit(1)
 
 
-def _records(body: bytes) -> tuple[Record, ...]:
-    return normalise(body).records
+def _understood(arrival: Arrival) -> Arrival:
+    if is_from_bus(arrival.credential):
+        return from_bus(arrival)
+    return msgspec.structs.replace(arrival, records=normalise(arrival.body).records)
 
 
 def _all(store: Store) -> list[Held]:

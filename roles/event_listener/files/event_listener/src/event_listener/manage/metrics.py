@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from flask import Blueprint, Response
@@ -10,8 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from event_listener import __version__, status
+from event_listener import __version__, inputs, status
 from event_listener.disk_use import published
+from event_listener.inputs.report import reported
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.lanes import OK
 from event_listener.manage.connection import Connection
@@ -22,6 +24,7 @@ from event_listener.store import Store, StoreUnavailableError
 from event_listener.upkeep import FINDINGS
 
 PREFIX = "event_listener_"
+INPUT_STALE_SECONDS = 30.0  # a source says every few seconds that it is there
 
 
 def blueprint(settings: Settings, connection: Connection) -> Blueprint:
@@ -52,6 +55,7 @@ class LogCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics; without the event log only that it can't be read."""
         yield _gauge("info", "The version that runs.", {__version__: 1}, "version")
+        yield from _inputs(self._settings)
         try:
             found = list(self._log(self._connection.store))
         except StoreUnavailableError:
@@ -113,6 +117,25 @@ def _disk(state_dir: str) -> Iterator[Metric]:
     bounds = {part.name: float(part.bound) for part in use.parts if part.bound}
     yield _gauge("disk_bound_bytes", "What they may take (section disk of the settings).", bounds, "part")
     yield _gauge("disk_measured_timestamp_seconds", "When that was measured.", {"": use.measured_ns / 1e9})
+
+
+def _inputs(settings: Settings) -> Iterator[Metric]:
+    """The message buses that this host reads; known without the event log."""
+    kinds = {getattr(settings, kind).name for kind in inputs.configured(settings)}
+    found = [one for one in reported(settings.state_dir) if one.name in kinds]
+    if not found:
+        return
+    fresh = time.time_ns() - int(INPUT_STALE_SECONDS * 1e9)
+    up = {one.name: float(one.up and one.at_ns > fresh) for one in found}
+    yield _gauge("input_up", "Whether a source is connected to its bus, and stores what it gets.", up, "source")
+    depth = {one.name: float(one.depth) for one in found if one.depth is not None}
+    yield _gauge("input_queue_depth", "Messages that wait on the bus for us.", depth, "source")
+    received = {one.name: float(one.received) for one in found}
+    yield _counter("input_received_total", "Messages stored and confirmed to the bus.", received, "source")
+    lost = {one.name: float(one.lost) for one in found}
+    yield _counter("input_lost_total", "Messages that the bus gave up since too many waited.", lost, "source")
+    partly = {one.name: float(len(one.warnings)) for one in found}
+    yield _gauge("input_warnings", "What of a source doesn't work, such as missing exchanges.", partly, "source")
 
 
 def _upkeep(store: Store) -> Iterator[Metric]:

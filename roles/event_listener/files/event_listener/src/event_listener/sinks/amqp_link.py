@@ -84,7 +84,7 @@ class Link(threading.Thread):
             )
             self._connection.ioloop.start()
         except (AMQPError, OSError) as error:
-            self._break(_words(error))
+            self._break(words(error))
         finally:
             self._break("the connection's thread ended")
             with self._loop:
@@ -141,11 +141,11 @@ class Link(threading.Thread):
         self.blocked = ""
 
     def _on_channel_closed(self, _channel: Any, reason: Exception) -> None:
-        self._break(_words(reason))
+        self._break(words(reason))
         self._close()
 
     def _on_gone(self, connection: Any, reason: Exception) -> None:
-        self._break(_words(reason))
+        self._break(words(reason))
         connection.ioloop.stop()
 
     def _close(self) -> None:
@@ -160,12 +160,12 @@ class Link(threading.Thread):
         self._opened.set()
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """pika wraps exceptions into each other; the innermost one says what happened."""
     within = (*getattr(error, "exceptions", ()), getattr(error, "exception", None), *error.args)
     inner = [item for item in within if isinstance(item, BaseException)]
     if inner:
-        return _words(inner[-1])
+        return words(inner[-1])
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(getattr(error, "reply_text", "") or str(error) or type(error).__name__)

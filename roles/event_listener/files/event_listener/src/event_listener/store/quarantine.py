@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, func, select
 
-from event_listener.event import Record
 from event_listener.store import schema
 from event_listener.store.backend import Backend
+from event_listener.store.forwarded import lacking
 from event_listener.store.given_up import Loss, tell
 from event_listener.store.log import Arrival, insert_good
 
@@ -81,22 +81,24 @@ class Quarantine:
                 tell(self._backend, connection, _loss(gone, size, bound))
         return len(gone), size
 
-    def retry(self, seqs: Sequence[int], normalise: Callable[[bytes], tuple[Record, ...]]) -> dict[int, bool]:
+    def retry(self, seqs: Sequence[int], normalise: Callable[[Arrival], Arrival]) -> dict[int, bool]:
         """Normalise entries again; what has records now moves to the event log under the id it always had.
 
         Returns which ones did. Each entry is a transaction of its own.
         """
         return {seq: self._release(seq, normalise) for seq in seqs}
 
-    def _release(self, seq: int, normalise: Callable[[bytes], tuple[Record, ...]]) -> bool:
+    def _release(self, seq: int, normalise: Callable[[Arrival], Arrival]) -> bool:
         table = schema.quarantine
         with self._backend.write() as connection:
             row = connection.execute(select(table).where(table.c.seq == seq)).one_or_none()
-            records = normalise(bytes(row.body)) if row is not None else ()
-            if row is None or not records:
+            if row is None:
                 return False
             fields = {name: row._mapping[name] for name in Arrival.__struct_fields__ if name in row._mapping}
-            insert_good(connection, [Arrival(**{**fields, "body": bytes(row.body)}, records=records)])
+            arrival = normalise(Arrival(**{**fields, "body": bytes(row.body)}))
+            if not arrival.records:
+                return False
+            insert_good(connection, lacking(connection, [arrival]))
             connection.execute(delete(table).where(table.c.seq == seq))
         return True
 

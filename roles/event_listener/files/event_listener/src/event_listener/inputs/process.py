@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process `event-listener source KIND`: the intake, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from event_listener.event import Level
+from event_listener.inputs import opener
+from event_listener.inputs.intake import Intake
+from event_listener.inputs.report import Report
+from event_listener.journal import Journal, JournalBrokenError
+from event_listener.settings import Settings
+from event_listener.store import StoreUnavailableError, open_store, own_arrival
+
+logger = logging.getLogger(__name__)
+
+
+def main(kind: str, settings: Settings) -> None:
+    """Run until told to stop. Ends with SystemExit where it can't begin. Raises MissingLibraryError."""
+    stop = threading.Event()
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)
+    section = getattr(settings, kind)
+    opened = opener(kind)(section)
+    try:
+        journal = Journal(settings.state_dir)
+        report = Report(settings.state_dir, opened.name)
+        Intake(kind, opened, journal, report, stop, lambda count: tell_lost(settings, section, count)).run()
+        journal.close()
+    except (JournalBrokenError, OSError) as error:
+        logger.critical("%s", error)
+        raise SystemExit(1) from error
+
+
+def tell_lost(settings: Settings, section: Any, count: int) -> None:
+    """Add an alert of our own: the bus gave up ``count`` messages. Raises OSError where it can't be stored now."""
+    text = (
+        f"The queue {section.queue} at RabbitMQ was full ({section.max_length}): at least {count} of its oldest "
+        f"messages were dropped. Raise {section.name}'s max_length, or see why they weren't taken."
+    )
+    now = time.time_ns()
+    alert = own_arrival(
+        "MessagesLost",
+        text,
+        unique=f"lost:{section.name}:{now}",
+        now_ns=now,
+        about=section.name,
+        level=Level.ERROR,
+        arguments=(section.queue, str(count)),
+        details={"queue": section.queue, "lost": count},
+    )
+    try:
+        with open_store(settings.state_dir, settings.event_log) as store:
+            store.log.add([alert])
+    except StoreUnavailableError as error:
+        raise OSError(str(error)) from error
