@@ -3,8 +3,8 @@
 
 The package travels as one archive because copying its files one by one takes half a minute. It is built here, with
 nothing but the standard library, so that neither the controller nor a host without internet needs a build tool.
-Prints JSON: version, digest (of names and contents, so that every controller computes the same) and, with OUTPUT_DIR,
-the wheel's path.
+Prints JSON: version, digest (of names and contents, so that every controller computes the same), requires and extras
+(what it depends on, see PEP 508) and, with OUTPUT_DIR, the wheel's path.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def main(arguments: list[str]) -> None:
     whole = hashlib.sha256()
     for path, content in files.items():
         whole.update(f"{path}\0{len(content)}\0".encode() + content)
+    project = tomllib.loads((Path(arguments[0]) / "pyproject.toml").read_text())["project"]
     answer = {"version": version, "digest": whole.hexdigest()}
+    answer |= {"requires": project["dependencies"], "extras": project["optional-dependencies"]}
     if len(arguments) > 1:
         answer["path"] = str(Path(arguments[1]) / name)
         write_wheel(Path(answer["path"]), files)

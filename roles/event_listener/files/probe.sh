@@ -45,8 +45,11 @@ units=false
 own_account=false
 getent passwd "$user" 2>/dev/null | cut -d: -f5 | grep -qx 'Redfish event listener' && own_account=true
 
+libc=glibc
+for loader in /lib/ld-musl-*; do [ -e "$loader" ] && libc=musl; done
+
 printf '{"python": "%s", "python_version": "%s", "ensurepip": %s, "installed": %s, "running": %s, ' \
     "$python" "$version" "$ensurepip" "$installed" "$running"
-printf '"nginx": %s, "nginx_units": %s, ' "$nginx" "$nginx_units"
+printf '"nginx": %s, "nginx_units": %s, "wheels": "%s %s %s", ' "$nginx" "$nginx_units" "${version%.*}" "$(uname -m)" "$libc"
 printf '"systemd": %s, "units": %s, "apt": %s, "user_group": "%s", "own_account": %s, "uid": %s}\n' \
     "$systemd" "$units" "$apt" "$group" "$own_account" "$(id -u)"

@@ -7,8 +7,9 @@ import os
 
 import pytest
 
-from tests.integration.hosts.deployment import Deployment, download_wheels, install_collection
+from tests.integration.hosts.deployment import Deployed, Deployment, download_wheels, install_collection
 from tests.integration.hosts.estate import RELEASES, Estate, EstateUnavailable
+from tests.integration.hosts.on_host import disk
 
 JOURNAL = "journalctl --no-pager --lines=60 --unit='event-listener*'"
 
@@ -66,6 +67,24 @@ def collections(tmp_path_factory):
 @pytest.fixture(scope="session")
 def deployment(estate, collections, tmp_path_factory):
     """Playbooks against `estate`, with wheels for its Python."""
-    version = estate.hosts[0].ssh("python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'").strip()
-    wheels = download_wheels(tmp_path_factory.mktemp("wheels"), version)
+    python = "import platform; print('.'.join(platform.python_version_tuple()[:2]), platform.machine())"
+    wheels = download_wheels(
+        tmp_path_factory.mktemp("wheels"), collections, estate.hosts[0].ssh(f'python3 -c "{python}"').strip()
+    )
     return Deployment(estate, tmp_path_factory.mktemp("controller"), collections, wheels)
+
+
+@pytest.fixture(scope="session")
+def deployed(deployment, progress) -> Deployed:
+    """Check mode, first run, second run, check mode again: each once per host."""
+    host = deployment.estate.hosts[0]
+    if host.succeeds("test -e /opt/event-listener"):  # other tests used this host before
+        deployment.good("listener", event_listener_state="absent", event_listener_purge=True)
+    before = disk(host)
+    preview = deployment.play("listener", "--check")
+    after_preview = disk(host)
+    first = deployment.good("listener")
+    second = deployment.good("listener")
+    check = deployment.good("listener", "--check")
+    progress(f"{host.name}: role: first run {first.seconds:.1f} s, second {second.seconds:.1f} s")
+    return Deployed(deployment, host, before, preview, after_preview, first, second, check)

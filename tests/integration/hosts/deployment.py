@@ -8,16 +8,16 @@ import re
 import subprocess
 import sys
 import time
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.integration.hosts.estate import Estate
+import yaml
+
+from tests.integration.hosts.estate import Estate, Host
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
-LISTENER = ROOT / "roles/event_listener/files/event_listener"
 SERVICES = ("ingest", "manage", "relay")
 CREDENTIAL = ("fleet", "estate-test-password")
 TOKEN = "estate-test-token-0123456789"
@@ -40,17 +40,19 @@ def _galaxy(directory: Path, *command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def download_wheels(directory: Path, python: str) -> Path:
-    """Fetch wheels of all that the listener depends on, for that version of Python (as "3.11"); returns the folder."""
-    wanted = tomllib.loads((LISTENER / "pyproject.toml").read_text())["project"]["dependencies"]
-    platforms = [f"--platform=manylinux{glibc}_x86_64" for glibc in ("_2_28", "2014", "_2_17")]
-    target = [f"--python-version={python}", "--implementation=cp", "--only-binary=:all:", *platforms]
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--dest", directory, *target, *wanted],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+def download_wheels(directory: Path, collections: Path, target: str) -> Path:
+    """Have the playbook fill a folder with wheels for hosts like "3.11 x86_64"; returns the folder.
+
+    Outside of the estate, which has no internet: no host is asked.
+    """
+    inventory, wheels = directory / "hosts.yml", directory / "wheels"
+    variables = {"event_listener_wheels": str(wheels), "wheels_for": [target], "ansible_become": False}
+    inventory.write_text(yaml.safe_dump({"event_listeners": {"hosts": {"unreachable": variables}}}))
+    command = [BIN / "ansible-playbook", "-i", inventory, "redfleet.events.wheels"]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=directory, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    return directory
+    return wheels
 
 
 @dataclass(frozen=True)
@@ -113,3 +115,17 @@ class Deployment:
         run = self.play(playbook, *arguments, **variables)
         assert run.returncode == 0, run.output
         return run
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A host with the listener, and what each run on the way there did."""
+
+    deployment: Deployment
+    host: Host
+    before: set[str]
+    preview: Run
+    after_preview: set[str]
+    first: Run
+    second: Run
+    check: Run

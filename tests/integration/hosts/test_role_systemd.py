@@ -7,107 +7,16 @@ The tests of a host follow each other: they share one deployment, because a depl
 from __future__ import annotations
 
 import base64
-import contextlib
-import http.client
-import json
-import re
-import ssl
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.integration.hosts.deployment import CREDENTIAL, SERVICES, TOKEN, Deployment, Run
-from tests.integration.hosts.estate import Host
+from tests.integration.hosts.deployment import CREDENTIAL, SERVICES, TOKEN
+from tests.integration.hosts.on_host import disk, exposure, post, properties, stored, wait_active
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
-
-# What a host writes by itself, and Ansible's own traces.
-NOISE = ("var/log/journal", "var/log/wtmp", "var/log/lastlog", "var/log/btmp", "var/lib/systemd", "tmp", "var/tmp",
-         "home/deploy", "root", "etc/.pwd.lock", "var/lib/private")  # fmt: skip
-
-
-def disk(host: Host) -> set[str]:
-    """Every file that was written to the host's disk since its tree was made."""
-    upper = host.directory / "upper"
-    files = {str(path.relative_to(upper)) for path in upper.rglob("*") if not path.is_dir()}
-    return {name for name in files if not name.startswith(NOISE)}
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A host with the listener, and what each run on the way there did."""
-
-    deployment: Deployment
-    host: Host
-    before: set[str]
-    preview: Run
-    after_preview: set[str]
-    first: Run
-    second: Run
-    check: Run
-
-
-@pytest.fixture(scope="session")
-def deployed(deployment, progress) -> Deployed:
-    """Check mode, first run, second run, check mode again: each once per host."""
-    host = deployment.estate.hosts[0]
-    if host.succeeds("test -e /opt/event-listener"):  # other tests used this host before
-        deployment.good("listener", event_listener_state="absent", event_listener_purge=True)
-    before = disk(host)
-    preview = deployment.play("listener", "--check")
-    after_preview = disk(host)
-    first = deployment.good("listener")
-    second = deployment.good("listener")
-    check = deployment.good("listener", "--check")
-    progress(f"{host.name}: role: first run {first.seconds:.1f} s, second {second.seconds:.1f} s")
-    return Deployed(deployment, host, before, preview, after_preview, first, second, check)
-
-
-def properties(host: Host, unit: str, *names: str) -> list[str]:
-    """Values of a unit's properties, in the order asked."""
-    shown = host.ssh(f"systemctl show {unit} --property={','.join(names)}")
-    values = dict(line.split("=", 1) for line in shown.splitlines())
-    return [values[name] for name in names]
-
-
-def post(address: str, marker: str, port: int = 443) -> int:
-    """POST an event with the fleet's credential on a connection of its own; returns the status."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what is proven here isn't the certificate
-    client = http.client.HTTPSConnection(address, port, timeout=30, context=context)
-    record = {"EventId": marker, "MessageId": "ResourceEvent.1.3.TestMessage", "MessageArgs": [], "Message": marker}
-    headers = {
-        "Authorization": f"Basic {base64.b64encode(':'.join(CREDENTIAL).encode()).decode()}",
-        "Content-Type": "application/json",
-    }
-    with contextlib.closing(client):
-        client.request("POST", "/", json.dumps({"Name": "Event", "Events": [record]}), headers)
-        return client.getresponse().status
-
-
-def stored(host: Host, markers: set[str], timeout: float = 20) -> set[str]:
-    """Which of the markers the host's text logs hold, once it holds them all or time is up."""
-    deadline = time.monotonic() + timeout
-    while True:
-        text = host.ssh("cat /var/log/event-listener/Events_*.txt 2>/dev/null || true", root=True)
-        found = {marker for marker in markers if re.search(rf"\b{re.escape(marker)}\b", text)}
-        if found == markers or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
-
-
-def wait_active(host: Host, unit: str, previous: str = "0", timeout: float = 20) -> None:
-    """Wait until a service runs under another process than `previous`."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        state, pid = properties(host, unit, "ActiveState", "MainPID")
-        if state == "active" and pid not in ("0", previous):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"{unit} is {state} with process {pid}")
 
 
 def test_check_mode_on_an_empty_host_writes_nothing(deployed):
@@ -184,10 +93,9 @@ def test_units_are_verified_by_systemd(deployed):
 @pytest.mark.parametrize("name", SERVICES)
 def test_exposure_is_low(deployed, name, progress):
     """`systemd-analyze security` rates each service at most 2.0."""
-    report = deployed.host.ssh(f"systemd-analyze security --no-pager event-listener-{name}.service", root=True)
-    exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", report)[1])
-    progress(f"{deployed.host.name}: exposure of {name}: {exposure}")
-    assert exposure <= 2.0, report
+    figure, report = exposure(deployed.host, f"event-listener-{name}.service")
+    progress(f"{deployed.host.name}: exposure of {name}: {figure}")
+    assert figure <= 2.0, report
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -15,6 +15,7 @@ import yaml
 from redfish_simulator.client import Fleet
 
 from tests.integration.hosts.deployment import CREDENTIAL, ROOT, TOKEN
+from tests.integration.hosts.on_host import exposure
 from tests.integration.listener_process import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -155,6 +156,9 @@ def test_the_timer_restores_what_an_outage_cost(deployment, fleet, collections, 
     secret = host.ssh("stat -c '%a %U' /etc/redfleet-reconcile/credentials/vault-password", root=True)
     assert secret.strip() == "400 root"
     assert "redfleet-reconcile" not in host.ssh("systemd-analyze verify /etc/systemd/system/redfleet-reconcile.* 2>&1")
+    figure, report = exposure(host, "redfleet-reconcile.service")
+    progress(f"{host.name}: exposure of redfleet-reconcile: {figure}")
+    assert figure <= 2.0, report
 
     def events(origin: str) -> Counter:
         url = f"http://127.0.0.1:9440/api/v1/events?limit=1000&origin={origin}"

@@ -23,9 +23,10 @@ RELEASES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
     "systemd,systemd-sysv,libpam-systemd,dbus,python3,python3-venv,sudo,openssh-server,"
-    "iproute2,netbase,procps,ca-certificates,nftables"
+    "iproute2,netbase,procps,ca-certificates,nftables,nginx-light"
 )
 USER = "deploy"
+UNUSED_SECONDS = 86400  # after this long a tree of an older recipe goes
 
 # Laid over the packages, the same on every host. Values are file texts.
 FILES = {
@@ -44,6 +45,8 @@ HOOKS = (
     # Hosts have no uplink: timers that want one only make noise.
     'chroot "$1" systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer systemd-resolved.service',
     'chroot "$1" systemctl enable --quiet systemd-networkd.service ssh.service',
+    # What an administrator's own nginx serves isn't ours; the role's has units of its own.
+    'chroot "$1" systemctl disable --quiet nginx.service',
 )
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
@@ -68,6 +71,7 @@ def tree(release: str, progress: Callable[[str], None] = print) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
         if not path.is_dir():
             _build(release, path, progress)
+        os.utime(path)  # when it was last used
     return path
 
 
@@ -80,7 +84,9 @@ def _build(release: str, path: Path, progress: Callable[[str], None]) -> None:
     started = time.monotonic()
     progress(f"estate: building the {RELEASES[release]} tree in {path.parent} (once, about half a minute)")
     for old in path.parent.glob(f"{release}-*"):
-        shutil.rmtree(old)
+        # Hosts of another checkout, with another recipe, may be standing on it.
+        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(old)
     # Built under another name, so that an interrupted build is never taken for a tree.
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
     try:

@@ -11,6 +11,7 @@ from event_listener import __version__
 
 COMMANDS = {
     "accounts": "event_listener.commands.accounts:accounts",
+    "backup": "event_listener.commands.backup:backup",
     "check": "event_listener.commands.check:check",
     "credentials": "event_listener.commands.credentials:credentials",
     "doctor": "event_listener.commands.doctor:doctor",
@@ -26,6 +27,7 @@ COMMANDS = {
     "quarantine": "event_listener.commands.quarantine:quarantine",
     "registries": "event_listener.commands.registries:registries",
     "relay": "event_listener.commands.serve:relay",
+    "restore": "event_listener.commands.backup:restore",
     "route": "event_listener.commands.route:route",
     "run": "event_listener.commands.run:run",
     "settings": "event_listener.commands.settings:settings_reference",
