@@ -15,6 +15,7 @@ from event_listener.sinks import SINKS, configured, load
 from event_listener.sinks.base import LocalSink, Ok, Retry
 from event_listener.sinks.exact_files import file_part
 from event_listener.sinks.json_lines import JsonLines
+from event_listener.sinks.marks import Marks
 from event_listener.sinks.text_log import TextLog
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +119,34 @@ def crash(sink):
     """What kill -9 leaves: descriptors closed by the kernel, nothing settled."""
     sink._files.close()
     sink._files._marks.close()
+
+
+def test_a_busy_disk_is_left_to_who_acknowledges(tmp_path, monkeypatch):
+    """After a mark that took long the next one waits, also when there is nothing else to do; the last one doesn't."""
+    clock = [1000.0]
+
+    def slow(_descriptor):
+        clock[0] += 1.5
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(os, "fsync", slow)
+    sink = text_log(tmp_path)
+    sink.open(0)
+    clock[0] += 100
+
+    def settled(seq):
+        sink.send([payload(seq)])
+        assert sink.settle(idle=True) == Ok()
+        return sink.confirmed()
+
+    assert settled(1) == 1
+    clock[0] += 2.0
+    assert settled(2) == 1
+    clock[0] += 10.0
+    assert settled(3) == 3
+    assert settled(4) == 3
+    sink.close()
+    assert Marks(tmp_path / "state" / "sinks" / "text_log.db").load()[0] == 4
 
 
 @pytest.mark.parametrize("torn", [0, 1, 17])

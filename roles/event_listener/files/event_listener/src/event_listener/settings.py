@@ -118,8 +118,14 @@ class Ingest(Section, frozen=True):
         ),
     ] = 67108864
     commit_timeout: Annotated[
-        int, Meta(ge=1, le=25, description="Seconds to wait for the disk before the answer is 503 with Retry-After.")
-    ] = 5
+        int,
+        Meta(
+            ge=1,
+            le=25,
+            description="Seconds to wait for the disk before the answer is 503 with Retry-After. BMCs wait longer "
+            "(bmcweb 30 s), and many make three attempts only: a late 2xx is better than an early 503.",
+        ),
+    ] = 15
     retry_after: Annotated[int, Meta(ge=1, le=3600, description="Seconds that a 503 asks the BMC to wait.")] = 5
     max_connections: Annotated[
         int, Meta(ge=16, description="Connections a worker holds at once; more wait in the kernel's queue.")

@@ -35,6 +35,10 @@ _SAFE = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,199}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_:-]")
 # Above this many changed files, one syncfs() of the file system costs less than an fsync() for each.
 _FEW_FILES = 64
+# After a mark that took longer than the interval between marks, the disk is left alone for so many times that, and at
+# most for so many seconds.
+REST = 4.0
+LONGEST_REST = 10.0
 
 
 class FileRefusedError(OSError):
@@ -77,6 +81,7 @@ class ExactFiles:
         self._position = 0
         self._confirmed = 0
         self._marked_at = 0.0
+        self._rest = 0.0
 
     def open(self, head: int) -> int:
         """Cut the files back to the last mark; returns its cursor, ``head`` where there is none. Raises OSError."""
@@ -124,16 +129,27 @@ class ExactFiles:
 
     def settle(self, *, idle: bool) -> None:
         """Make a mark where it is time for one. Raises OSError; then call :meth:`open`."""
-        if self._position > self._confirmed and (idle or time.monotonic() - self._marked_at >= self._sync_interval):
+        since = time.monotonic() - self._marked_at
+        due = (idle or since >= self._sync_interval) and since >= self._rest
+        if self._position > self._confirmed and due:
             self.mark()
 
     def mark(self) -> None:
         """Sync what was written and note where the files stand. Raises OSError."""
+        began = time.monotonic()
         self._sync()
+        took = time.monotonic() - began
+        # A disk this busy is also the one that acknowledging waits for: leave it most of the time.
+        self._rest = min(REST * took, LONGEST_REST) if took > self._sync_interval else 0.0
         self._marks.save([self._files[name] for name in self._changed], self._position)
         self._changed.clear()
         self._confirmed = self._position
         self._marked_at = time.monotonic()
+
+    def finish(self) -> None:
+        """Make the last mark, where one is lacking. Raises OSError."""
+        if self._position > self._confirmed:
+            self.mark()
 
     def close(self) -> None:
         """Let go of all files."""

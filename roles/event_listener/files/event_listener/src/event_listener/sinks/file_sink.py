@@ -95,7 +95,7 @@ class FileSink(Generic[U]):
     def close(self) -> None:
         """Confirm what is written, as far as that can be done, and let go of the files."""
         if not self._broken:
-            self._guarded(lambda: self._files.settle(idle=True))
+            self._guarded(self._files.finish)
         self._files.shut()
         if self._tidier is not None:
             self._tidier.end()
