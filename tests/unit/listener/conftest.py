@@ -2,7 +2,7 @@
 """An event log on every database that holds one; the server is started once, and only if a test asks."""
 
 import pytest
-from event_listener.store import Store, schema
+from event_listener.store import Store, schema, text_index
 from event_listener.store.backend import SQLiteBackend
 from event_listener.store.postgresql import PostgreSQLBackend
 
@@ -46,4 +46,5 @@ def emptied(migrated):
     with migrated.write() as connection:
         for table in reversed(schema.metadata.sorted_tables):
             connection.execute(table.delete())
+        text_index.clear(connection)
     return Store(migrated)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asking the event log: by every condition, page by page, with and without the database."""
 
+import collections
 import random
 
 import pytest
-from event_listener.event import Category, Level, Origin, Record
+from event_listener.event import Category, Level, Origin, Record, State
 from event_listener.policy import Owner, Reach, Scope
 from event_listener.store import Given, Query
+from msgspec.structs import replace
 
 from tests.unit.listener.stores import JOURNAL, arrival, write
 
@@ -77,6 +79,7 @@ def test_a_query_means_the_same_with_and_without_the_database(store):
     values = {
         "category": list(Category), "level": list(Level), "type": ["A.B", "C.D"], "origin": [Origin.LIVE, Origin.TEST],
         "resource_type": ["Fan", None], "resource_id": ["/f/1", None], "start_id": ["/t/1", None],
+        "state": list(State), "message": ["A fan failed.", "The Fan_speed is 9%", "Lüfter: fan-fail", None],
     }  # fmt: skip
     for seq in range(1, 61):
         records = (Record(**{name: chance.choice(choices) for name, choices in values.items()}, record={}),)
@@ -90,12 +93,81 @@ def test_a_query_means_the_same_with_and_without_the_database(store):
         "id": tuple(event.id for event in everything[::2]), "category": ("AlertEvent",), "type": ("A.B",),
         "level": ("ERROR", "INFO"), "origin": ("test",), "resource_type": ("Fan",), "resource_id": ("/f/1",),
         "start_id": ("/t/1",), "domain": ("/a/",), "account": ("x",), "below": "/a/",
-        "site": ("dc1",),
+        "site": ("dc1",), "state": ("Started", "Created"), "keyword": "FAN fail*",
         "scope": Scope(Reach.ACCOUNT, "/a/", "x"),
     }  # fmt: skip
-    assert {*conditions, "limit", "order"} == set(Query.__struct_fields__)
-    for name, value in conditions.items():
-        asked = Query(**{name: value, "limit": 100, "order": "asc"})
-        found = store.queries.find(asked).events
-        assert 0 < len(found) < len(everything), name
-        assert found == [event for event in everything if asked.holds(event)], name
+    assert {*conditions, "limit", "order", "archived"} == set(Query.__struct_fields__)
+    conditions |= {f"type {text}": text for text in ("A.*", "*.*", "?.B", "[A].B", "a.b", "A.B*", "%.B", "A_B", "*")}
+    for through in (0, 20):  # nothing, some, and all of it is indexed
+        if through:
+            store.search.step(through)
+        for name, value in conditions.items():
+            single = {"type": (value,)} if name.startswith("type ") else {name: value}
+            agrees(store, everything, Query(**single, limit=100, order="asc"))
+    store.search.step()
+    for _number in range(25):
+        some = chance.sample([name for name in conditions if " " not in name], chance.randint(2, 4))
+        order, limit = chance.choice(["asc", "desc"]), chance.choice([3, 100])
+        agrees(store, everything, Query(**{name: conditions[name] for name in some}, limit=limit, order=order))
+
+
+def agrees(store, everything, asked):
+    page = store.queries.find(asked)
+    wanted = [event for event in everything if asked.holds(event)]
+    assert page.events == sorted(wanted, key=lambda event: event.seq, reverse=asked.order == "desc")[: asked.limit]
+    assert (page.next is None) is (len(wanted) <= asked.limit)
+    assert store.queries.total(asked) == len(wanted)
+    counts = collections.Counter(event.type for event in wanted)
+    assert store.queries.types(asked) == sorted(counts.items())
+
+
+KEYWORDS = {
+    "fan": [3, 1],
+    "Fan failed": [1],
+    "fail*": [3, 1],
+    "fail": [],
+    "9%": [2],
+    "bmc1": [3, 1],  # also by source, type and resource
+    "temperature.toohigh*": [2],
+    "lüfter": [3],
+    "lufter": [],
+    "chassis sensors": [2],
+    "fan' OR \"x": [],
+    "NOT fan": [],
+    "x" * 70: [4],
+}
+
+
+def test_a_keyword(store):
+    """Words, all of them, in whatever order, whole or by their beginning; indexed or just arrived."""
+    told = [
+        ("A.B", "Fan 1 failed", None),
+        ("Temperature.TooHigh", "9% above", "/redfish/v1/Chassis/1/Sensors"),
+        ("A.B", "Lüfter: fan_failure", None),
+        ("A.B", "x" * 100 + " " + " ".join(f"w{n}" for n in range(300)), None),
+    ]
+    for seq, (type_, message, resource) in enumerate(told, 1):
+        record = Record(type=type_, message=message, resource_id=resource, record={})
+        write(store, arrival(seq, source=f"bmc{seq % 2}", records=(record,)))
+    for indexed in (0, 2, 9):
+        if indexed:
+            store.search.step(indexed)
+        for keyword, expected in KEYWORDS.items():
+            asked = Query(keyword=keyword)
+            assert [event.seq for event in store.queries.find(asked).events] == expected, (indexed, keyword)
+            assert store.queries.total(asked) == len(expected)
+        both = Query(keyword="fan", type=("A.*",), source=("bmc1",), before=3)
+        assert [event.seq for event in store.queries.find(both).events] == [1]
+
+
+def test_what_was_received_long_ago_is_found_among_new(store):
+    """An import is late in the log and early in time; hosts that share a log overtake each other."""
+    chance = random.Random(5)
+    moments = [chance.choice([seq, seq - 3, 1]) * 1000 for seq in range(1, 40)]
+    write(store, *(replace(arrival(seq), received_ns=moment) for seq, moment in enumerate(moments, 1)))
+    store.search.step()
+    for since in range(0, 40_000, 3000):
+        page = store.queries.find(Query(since_ns=since, until_ns=since + 9000, limit=100, order="asc"))
+        assert [event.seq for event in page.events] == [
+            seq for seq, moment in enumerate(moments, 1) if since <= moment < since + 9000
+        ]

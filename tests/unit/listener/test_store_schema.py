@@ -16,8 +16,13 @@ from tests.unit.listener.stores import arrival, write
 @pytest.mark.usefixtures("store")
 def test_migrations_make_the_tables_of_the_queries(backend):
     """The two descriptions of the schema can't drift."""
+
+    def ours(name, kind, _parents):
+        return kind != "table" or not name.startswith("event_words")  # differs between databases: text_index.py
+
     with backend.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_name": ours})
+        assert compare_metadata(context, schema.metadata) == []
 
 
 def test_opening_again_keeps_everything(store, backend):

@@ -97,6 +97,7 @@ class Event(Record, frozen=True, kw_only=True):
     ``site`` is the listener that forwarded it to this one.
     ``domain`` and ``account`` are those that its source had when it was indexed: who may see it (policy.py).
     ``repeat_of`` is the id of the event that it says once more, as BMCs do that miss an answer.
+    ``archived`` is told by the event log where it is asked; sinks get events before anybody can archive them.
     """
 
     seq: int
@@ -109,6 +110,7 @@ class Event(Record, frozen=True, kw_only=True):
     account: str | None = None
     repeat_of: str | None = None
     site: str | None = None
+    archived: bool = False
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):

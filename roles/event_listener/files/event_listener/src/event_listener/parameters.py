@@ -9,18 +9,21 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from event_listener.event import Category, Level, Origin, nanoseconds
+from event_listener import page_cursor, words
+from event_listener.event import Category, Level, Origin, State, nanoseconds
 from event_listener.policy import DomainPath, PolicyError, domain_path
-from event_listener.store.query import MAX_LIMIT, SETS, Query
+from event_listener.store.question import MAX_LIMIT, SETS, Query
 
 _LATEST = 2**63 - 1  # ns
 _AGO = re.compile(r"(\d+)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_CHOICES: dict[str, type[Category] | type[Level] | type[Origin]] = {
+_CHOICES: dict[str, type[Category] | type[Level] | type[Origin] | type[State]] = {
     "category": Category,
     "level": Level,
     "origin": Origin,
+    "state": State,
 }
+_LONGEST_KEYWORD = 500
 _NUMBERS = {"after": 0, "before": 1, "limit": 1}
 _MOMENTS = {"since": "since_ns", "until": "until_ns"}
 TEXTS = {
@@ -31,7 +34,11 @@ TEXTS = {
     "since": "Received at this time or later: RFC 3339, or an age such as 5m.",
     "until": "Received before this time: RFC 3339, or an age such as 5m.",
     "below": "A domain with everything below it.",
+    "keyword": "Words that are all in source, type, resource or message; `fail*`: any word that begins so.",
+    "archived": "`true`: only archived events, `all`: these too; who may archive events may see them.",
+    "cursor": "The `cursor` of the page before, with the same filters.",
     **{name: f"With one of these values of `{name}`." for name in SETS},
+    "type": "With one of these types; in a type, `*` is any text.",
 }
 _Moment = Annotated[
     str,
@@ -51,12 +58,17 @@ TYPES: dict[str, Any] = {
     "since": _Moment,
     "until": _Moment,
     "below": DomainPath,
+    "keyword": Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "[A-Za-z0-9]"}, max_length=_LONGEST_KEYWORD)],
+    "archived": Literal["false", "true", "all"],
+    "cursor": Annotated[str, msgspec.Meta(max_length=500)],
     "domain": DomainPath,
     "category": Category,
     "level": Level,
     "origin": Origin,
+    "state": State,
 }
 NAMES = tuple(TEXTS)
+_ARCHIVED = {"false": "no", "true": "only", "all": "all"}
 
 
 class ParameterError(ValueError):
@@ -96,11 +108,20 @@ def query(given: Mapping[str, Sequence[str]], now_ns: int) -> Query:
             raise ParameterError(f"{name} is given {len(texts)} times")
         elif name in _MOMENTS:
             fields[_MOMENTS[name]] = moment(texts[0], now_ns, name)
-        elif name == "below":
-            fields[name] = _domain(texts[0])
-        else:
-            fields[name] = _order(texts[0]) if name == "order" else _number(name, texts[0])
-    return Query(**fields)
+        elif name in _NUMBERS:
+            fields[name] = _number(name, texts[0])
+        elif name != "cursor":
+            fields[name] = _SINGLE[name](texts[0])
+    asked = Query(**fields)
+    return continued(asked, given["cursor"][0]) if "cursor" in given else asked
+
+
+def continued(asked: Query, cursor: str) -> Query:
+    """The query of the page that a cursor stands for. Raises ParameterError."""
+    try:
+        return page_cursor.continued(asked, cursor)
+    except page_cursor.CursorError as error:
+        raise ParameterError(str(error)) from error
 
 
 def _domain(text: str) -> str:
@@ -126,6 +147,23 @@ def _order(text: str) -> str:
     if text not in ("asc", "desc"):
         raise ParameterError(f"order {text!r} is neither asc nor desc")
     return text
+
+
+def _archived(text: str) -> str:
+    if text not in _ARCHIVED:
+        raise ParameterError(f"archived {text[:40]!r} is none of true (only those), false, all")
+    return _ARCHIVED[text]
+
+
+def _keyword(text: str) -> str:
+    if not words.asked(text):
+        raise ParameterError(f"keyword {text[:40]!r} has no word: give letters or digits, with * at the end of a word")
+    if len(text) > _LONGEST_KEYWORD:
+        raise ParameterError(f"keyword has {len(text)} characters; give at most {_LONGEST_KEYWORD}")
+    return text
+
+
+_SINGLE = {"archived": _archived, "below": _domain, "keyword": _keyword, "order": _order}
 
 
 def _number(name: str, text: str) -> int:

@@ -45,6 +45,7 @@ class Action(enum.StrEnum):
     """What can be done through the API. A token may be limited to some of them."""
 
     READ_EVENTS = "events.read"
+    MANAGE_EVENTS = "events.manage"  # archive, delete, see what is archived
     READ_SOURCES = "sources.read"
     MANAGE_ACCOUNTS = "accounts.manage"  # domains, accounts, users, tokens
     OPERATE = "listener.operate"  # everything else: the registry, quarantine, sinks, backfill
@@ -65,6 +66,7 @@ def _row(domain_admin: Reach, user: Reach) -> dict[Role, Reach]:
 
 RIGHTS: dict[Action, dict[Role, Reach]] = {
     Action.READ_EVENTS: _row(Reach.SUBTREE, Reach.ACCOUNT),
+    Action.MANAGE_EVENTS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.READ_SOURCES: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.MANAGE_ACCOUNTS: _row(Reach.SUBTREE, Reach.NOTHING),
     Action.OPERATE: _row(Reach.NOTHING, Reach.NOTHING),

@@ -34,6 +34,7 @@ from event_listener.source_health import Expectation
 from event_listener.steward import Steward, StewardThread
 from event_listener.store import Store, StoreBrokenError, StoreUnavailableError, left_behind, open_store, sqlite_path
 from event_listener.store.migrations import NewerSchemaError
+from event_listener.tidy import TidyThread
 from event_listener.watch import Watch, Watcher
 
 logger = logging.getLogger(__name__)
@@ -137,8 +138,9 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     bookkeeper.begin()
     bookkeeping = BookkeeperThread(bookkeeper, wake, stop)
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
+    tidying = TidyThread(store, stop)
     keeper = Keeper((lane.place for lane in lanes), stop)
-    for thread in (*lanes, judging, bookkeeping, keeper, watcher, steward):
+    for thread in (*lanes, judging, bookkeeping, keeper, watcher, steward, tidying):
         thread.start()
     recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)
     indexer = Indexer(settings.state_dir, store, settings.relay.batch, recent)
@@ -147,7 +149,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     finally:
         stop.set()
         wake.tell()
-        for thread in (*lanes, watcher, judging, bookkeeping, steward):
+        for thread in (*lanes, watcher, judging, bookkeeping, steward, tidying):
             thread.join()
         indexer.close()
     for lane in lanes:

@@ -9,6 +9,7 @@ from event_listener.manage import (
     accounts,
     backfill,
     credentials,
+    event_log,
     events,
     health,
     jobs,
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["live"] = live
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))
+    app.register_blueprint(access.guard(event_log.blueprint(connection)))
     app.register_blueprint(access.guard(jobs.blueprint(connection)))
     app.register_blueprint(access.guard(stream.blueprint(live, settings.manage.stream_heartbeat)))
     app.register_blueprint(access.guard(trace.blueprint(settings, connection)))

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, request
+from werkzeug.exceptions import Forbidden
 
 from event_listener.accounts import principal
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import refuse_unknown_parameters
 from event_listener.manage.problems import problem
-from event_listener.policy import Action, Principal, Reach, Role, scope
+from event_listener.policy import Action, Principal, Reach, Role, Scope, scope
 from event_listener.secrets import read_secret
 from event_listener.settings import Manage
 from event_listener.store import Actor
@@ -53,6 +54,14 @@ def is_guarded(app: Flask, endpoint: str) -> bool:
     """Whether an endpoint needs a token."""
     checks = app.before_request_funcs.get(endpoint.rpartition(".")[0], ())
     return any(isinstance(getattr(check, "__self__", None), Access) for check in checks)
+
+
+def reached(action: Action) -> Scope:
+    """What the asker reaches with a further action. Ends the request with 403 where that is nothing."""
+    found = scope(g.principal, action)
+    if found.reach is Reach.NOTHING:
+        raise Forbidden(f"{g.principal.name} may not do this ({action})")
+    return found
 
 
 class Access:

@@ -4,20 +4,21 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 from flask import Blueprint, Response, g, jsonify, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Conflict, NotFound
 
-from event_listener import parameters, status
-from event_listener.event import EventDocument, as_json, rfc3339
-from event_listener.manage.access import needs
+from event_listener import page_cursor, parameters, status
+from event_listener.event import Event, EventDocument, as_json, rfc3339
+from event_listener.manage.access import needs, reached
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import BYTES, Moment, Parameter, describe
 from event_listener.policy import Action
 from event_listener.store import Held
-from event_listener.store.query import MAX_LIMIT, SETS
+from event_listener.store.question import MAX_LIMIT, SETS, Query
 
 OneOf = Annotated[
     str,
@@ -28,15 +29,22 @@ EVENT_PARAMETERS = tuple(
     LIMIT if name == "limit" else Parameter(name, text, parameters.TYPES.get(name, OneOf), repeated=name in SETS)
     for name, text in parameters.TEXTS.items()
 )
+FILTERS = tuple(one for one in EVENT_PARAMETERS if one.name not in ("limit", "order", "cursor"))
+_ARCHIVED = next(one for one in EVENT_PARAMETERS if one.name == "archived")
+_TOTAL = Parameter(
+    "total", "`true`: count all that fit, on whatever page; that reads them all.", Literal["true", "false"]
+)
 _PAGE = (Parameter("after", "The `next` of the page before.", parameters.TYPES["after"]), LIMIT)
 
 
 class Events(TypedDict):
-    """A page: ``next`` is where the next one begins, null on the last; ``head`` is the end of the log."""
+    """A page. ``cursor`` leads to the next one, so does ``next``; both are null on the last. ``head`` ends the log."""
 
     events: list[EventDocument]
     head: int
     next: int | None
+    cursor: str | None
+    total: NotRequired[int]
 
 
 class Quarantined(TypedDict):
@@ -82,33 +90,54 @@ class Sinks(TypedDict):
     sinks: list[Sink]
 
 
+def asked_for(given: Mapping[str, Sequence[str]]) -> Query:
+    """The query of a request, within what its asker may see. Raises ParameterError."""
+    asked = parameters.query(given, time.time_ns())
+    scope = g.scope if asked.archived == "no" else reached(Action.MANAGE_EVENTS)
+    return msgspec.structs.replace(asked, scope=scope)
+
+
+def seen(connection: Connection, event_id: str) -> Event:
+    """The event that a path names, for who may see it; archived ones with `archived`. Raises NotFound."""
+    archived = {"archived": request.args.getlist("archived")} if "archived" in request.args else {}
+    asked = asked_for(archived)
+    event = connection.store.queries.get(event_id, asked.scope, asked.archived)
+    if event is None:
+        raise NotFound(f"there is no event {event_id}")
+    return event
+
+
 def blueprint(connection: Connection) -> Blueprint:
     """The routes."""
     routes = Blueprint("events", __name__, url_prefix="/api/v1")
 
     @routes.get("/events")
     @needs(Action.READ_EVENTS)
-    @describe("Events, in pages.", Events, parameters=EVENT_PARAMETERS)
+    @describe("Events, in pages.", Events, parameters=(*EVENT_PARAMETERS, _TOTAL))
     def find() -> Response:
-        asked = parameters.query(request.args.to_dict(flat=False), time.time_ns())
-        page = connection.store.queries.find(msgspec.structs.replace(asked, scope=g.scope))
-        return jsonify(events=[as_json(event) for event in page.events], head=page.head, next=page.next)
+        given = request.args.to_dict(flat=False)
+        total = given.pop("total", ["false"]) == ["true"]
+        asked = asked_for(given)
+        page = connection.store.queries.find(asked)
+        cursor = None if page.next is None else page_cursor.next_page(asked, page.next)
+        shown = {"events": [as_json(event) for event in page.events], "head": page.head, "next": page.next}
+        counted = {"total": connection.store.queries.total(asked)} if total else {}
+        return jsonify(**shown, cursor=cursor, **counted)
 
     @routes.get("/events/<event_id>")
     @needs(Action.READ_EVENTS)
-    @describe("One event.", EventDocument)
+    @describe("One event.", EventDocument, parameters=(_ARCHIVED,))
     def one(event_id: str) -> Response:
-        event = connection.store.queries.get(event_id, g.scope)
-        if event is None:
-            raise NotFound(f"there is no event {event_id}")
-        return jsonify(as_json(event))
+        return jsonify(as_json(seen(connection, event_id)))
 
     @routes.get("/events/<event_id>/raw")
     @needs(Action.READ_EVENTS)
-    @describe("The POST that it came in, byte for byte.", media=BYTES)
+    @describe("The POST that it came in, byte for byte.", media=BYTES, parameters=(_ARCHIVED,), problems=(409,))
     def raw(event_id: str) -> Response:
-        event = connection.store.queries.get(event_id, g.scope)
-        payload = connection.store.queries.payload(event.payload_id) if event is not None else None
+        event = seen(connection, event_id)
+        if not connection.store.queries.is_whole(event.payload_id, g.scope):
+            raise Conflict("the POST holds events of others, too; `record` has what it says of this one")
+        payload = connection.store.queries.payload(event.payload_id)
         if payload is None:
             raise NotFound(f"there is no event {event_id}")
         return _bytes(payload.body)

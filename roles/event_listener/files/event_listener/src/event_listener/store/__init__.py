@@ -28,7 +28,9 @@ from event_listener.store.own import own_arrival
 from event_listener.store.postgresql import PostgreSQLBackend
 from event_listener.store.proofs import Proofs, Settled
 from event_listener.store.quarantine import Held, Quarantine
-from event_listener.store.query import MAX_LIMIT, Page, Queries, Query
+from event_listener.store.query import Page, Queries
+from event_listener.store.question import MAX_LIMIT, Query
+from event_listener.store.search import Search
 from event_listener.store.source_health import SourceHealth
 from event_listener.store.sources import VERSION as SOURCES
 from event_listener.store.sources import Activity, Sources
@@ -69,6 +71,7 @@ __all__ = [
     "RegistriesFullError",
     "Rejected",
     "ResourceState",
+    "Search",
     "Settled",
     "Sources",
     "StateQuery",
@@ -114,6 +117,7 @@ class Store:
         self.tree = Tree(backend)
         self.users = Users(backend)
         self.jobs = Jobs(backend)
+        self.search = Search(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)
         if not current:

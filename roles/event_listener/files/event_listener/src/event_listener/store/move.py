@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, func, select
 from event_listener.store import schema
 from event_listener.store.backend import Backend
 from event_listener.store.checkpoints import set_position
+from event_listener.store.search import CURSOR as SEARCHABLE
 
 PAGE = 500
 _BIG = (schema.payload, schema.event)  # events refer to payloads
@@ -85,12 +86,14 @@ class Move:
         for part in old.execute(select(table)).mappings().partitions(PAGE):
             rows = [dict(row) for row in part]
             if table is schema.cursor:
+                rows = [row for row in rows if row["name"] != SEARCHABLE]  # the new database indexes for itself
                 for row in rows:
                     row["name"] = self._renamed(row["name"])
             elif table is schema.rejected:
                 for row in rows:
                     row["sink"] = self._renamed(row["sink"])
-            new.execute(table.insert(), rows)
+            if rows:
+                new.execute(table.insert(), rows)
             total += len(rows)
         return total
 

@@ -4,96 +4,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import Connection, func, select
 
 from event_listener.event import Event, Origin, Payload
 from event_listener.gaps import Seen, seen
-from event_listener.policy import EVERYTHING, Owner, Reach, Scope
-from event_listener.store import rows, schema
+from event_listener.policy import EVERYTHING, Reach, Scope
+from event_listener.store import marks, rows, schema
 from event_listener.store.backend import Backend
 from event_listener.store.ownership import within
+from event_listener.store.question import MAX_LIMIT, Archived, Query
+from event_listener.store.selection import Selection
 
-MAX_LIMIT = 1000
 SEEN_LIMIT = 20_000
 _SAID = (Origin.LIVE.value, Origin.TEST.value)
-SETS = (
-    "source",
-    "category",
-    "type",
-    "level",
-    "origin",
-    "id",
-    "resource_type",
-    "resource_id",
-    "start_id",
-    "domain",
-    "account",
-    "site",
-)
-
-
-class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: all conditions hold; of a set, any value. ``after`` and ``before`` are exclusive ``seq`` limits.
-
-    ``below`` is a domain with its subtree. ``scope`` is what the asker may see; it is never the asker's to say.
-    """
-
-    after: int = 0
-    before: int | None = None
-    limit: int = 100
-    order: Literal["asc", "desc"] = "desc"
-    source: tuple[str, ...] = ()
-    category: tuple[str, ...] = ()
-    type: tuple[str, ...] = ()
-    level: tuple[str, ...] = ()
-    origin: tuple[str, ...] = ()
-    id: tuple[str, ...] = ()
-    resource_type: tuple[str, ...] = ()
-    resource_id: tuple[str, ...] = ()
-    start_id: tuple[str, ...] = ()
-    domain: tuple[str, ...] = ()
-    account: tuple[str, ...] = ()
-    site: tuple[str, ...] = ()
-    below: str = ""
-    since_ns: int | None = None
-    until_ns: int | None = None
-    scope: Scope = EVERYTHING
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """The same as SQL."""
-        table = schema.event.c
-        found: list[ColumnElement[bool]] = [within(self.scope, table.domain, table.account)]
-        if self.below:
-            found.append(within(Scope(Reach.SUBTREE, self.below), table.domain, table.account))
-        if self.after:
-            found.append(table.seq > self.after)
-        if self.before is not None:
-            found.append(table.seq < self.before)
-        if self.since_ns is not None:
-            found.append(table.received_ns >= self.since_ns)
-        if self.until_ns is not None:
-            found.append(table.received_ns < self.until_ns)
-        for name in SETS:
-            values: tuple[str, ...] = getattr(self, name)
-            if values:
-                found.append(table[name] == values[0] if len(values) == 1 else table[name].in_(values))
-        return found
-
-    def holds(self, event: Event) -> bool:
-        """Whether an event is one of those asked for: the same as `conditions`, without the database."""
-        if event.seq <= self.after or (self.before is not None and event.seq >= self.before):
-            return False
-        if self.since_ns is not None and event.received_ns < self.since_ns:
-            return False
-        if self.until_ns is not None and event.received_ns >= self.until_ns:
-            return False
-        owner = Owner(event.domain, event.account)
-        if not self.scope.holds(owner) or (self.below and not Scope(Reach.SUBTREE, self.below).holds(owner)):
-            return False
-        return all(not (values := getattr(self, name)) or getattr(event, name) in values for name in SETS)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -121,23 +48,29 @@ class Queries:
 
     def find(self, query: Query) -> Page:
         """One page; ``head`` is of the same moment, so nothing between the last event and ``head`` was missed."""
-        table = schema.event
-        order = table.c.seq.asc() if query.order == "asc" else table.c.seq.desc()
         limit = min(max(query.limit, 1), MAX_LIMIT)
-        statement = select(table).where(*query.conditions()).order_by(order).limit(limit + 1)
         with self._backend.read() as connection:
-            head = rows.last(connection, table)
-            found = connection.execute(statement).fetchall()
-        events = [rows.event_of(row) for row in found[:limit]]
+            head = rows.last(connection, schema.event)
+            found = Selection(connection, query).number(limit + 1)
+            events = _events(connection, found[:limit])
         return Page(events, head, events[-1].seq if len(found) > limit else None)
 
-    def get(self, event_id: str, scope: Scope = EVERYTHING) -> Event | None:
-        """The event with a public id, where the scope has it."""
-        table = schema.event
-        conditions = Query(id=(event_id,), scope=scope).conditions()
+    def total(self, query: Query) -> int:
+        """How many events fit; it reads all of them."""
         with self._backend.read() as connection:
-            row = connection.execute(select(table).where(*conditions)).one_or_none()
-        return rows.event_of(row) if row is not None else None
+            return Selection(connection, query).count()
+
+    def types(self, query: Query) -> list[tuple[str, int]]:
+        """The types of the events that fit, by name, and how many there are of each."""
+        with self._backend.read() as connection:
+            return Selection(connection, query).types()
+
+    def get(self, event_id: str, scope: Scope = EVERYTHING, archived: Archived = "no") -> Event | None:
+        """The event with a public id, where the scope has it."""
+        query = Query(id=(event_id,), scope=scope, archived=archived)
+        with self._backend.read() as connection:
+            found = _events(connection, Selection(connection, query).number(1))
+        return found[0] if found else None
 
     def seen(self, source: str, limit: int = SEEN_LIMIT) -> list[Seen]:
         """What is known of a source, for the search for gaps: its newest events."""
@@ -175,6 +108,15 @@ class Queries:
             row = connection.execute(select(table).where(table.c.seq == payload_id)).one_or_none()
         return rows.payload_of(row) if row is not None else None
 
+    def is_whole(self, payload_id: int, scope: Scope) -> bool:
+        """Whether all events of a POST are in the scope: a site forwards those of several sources at once."""
+        table = schema.event.c
+        others = select(table.seq).where(table.payload_id == payload_id, ~within(scope, table.domain, table.account))
+        if scope.reach is Reach.EVERYTHING:
+            return True
+        with self._backend.read() as connection:
+            return connection.execute(others.limit(1)).first() is None
+
     def payloads_of(self, address: str, through: int) -> int:
         """How many POSTs an address had made up to one of them: its place in the DMTF listener's count."""
         table = schema.payload.c
@@ -191,3 +133,13 @@ class Queries:
                 found[table.name] = rows.last(connection, table) - first + 1 if first is not None else 0
             found["quarantine"] = connection.execute(select(func.count()).select_from(schema.quarantine)).scalar_one()
         return found
+
+
+def _events(connection: Connection, seqs: Sequence[int]) -> list[Event]:
+    """The events with these numbers, in this order."""
+    if not seqs:
+        return []
+    table = schema.event
+    statement = select(table, marks.is_archived(table.c.seq).label("archived")).where(table.c.seq.in_(seqs))
+    found = {row.seq: rows.event_of(row) for row in connection.execute(statement)}
+    return [found[seq] for seq in seqs]

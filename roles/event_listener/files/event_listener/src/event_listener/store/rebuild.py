@@ -13,6 +13,7 @@ from sqlalchemy import Table
 
 from event_listener.store import Store, schema
 from event_listener.store.backend import SQLiteBackend
+from event_listener.store.search import CURSOR as SEARCHABLE
 
 
 def is_numbered(table: Table) -> bool:
@@ -70,6 +71,7 @@ class Rebuild:
             "SELECT payload_id, 'lost-' || payload_id, 0, min(received_ns), min(source), min(address), '', '', '', "
             "min(origin), x'' FROM event WHERE payload_id NOT IN (SELECT seq FROM payload) GROUP BY payload_id"
         )
+        run("DELETE FROM cursor WHERE name = ?", (SEARCHABLE,))  # nothing of the new file is indexed
         ahead = int(run("SELECT coalesce(max(position), 0) FROM cursor WHERE name LIKE 'sink:%'").fetchone()[0])
         for table in filter(is_numbered, TABLES):
             greatest = int(run(f'SELECT coalesce(max(seq), 0) FROM "{table.name}"').fetchone()[0])  # noqa: S608 - ours

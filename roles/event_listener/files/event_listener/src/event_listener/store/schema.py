@@ -7,7 +7,9 @@ order of commits, on every database, and is never used again. AUTOINCREMENT says
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy import UniqueConstraint as Unique
 
 metadata = MetaData()
@@ -22,6 +24,11 @@ def _text(name: str, *, nullable: bool = False) -> Column[str]:
 
 def _number(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """An index of the few rows that fulfil a condition."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 payload = Table(
@@ -78,14 +85,35 @@ event = Table(
     _text("account", nullable=True),
     _text("site", nullable=True),
     Index("event_owner", "domain", "account", "seq"),
+    Index("event_domain", "domain", "seq"),
     Index("event_source", "source", "seq"),
     Index("event_type", "type", "seq"),
     Index("event_category", "category", "seq"),
     Index("event_level", "level", "seq"),
     Index("event_origin", "origin", "seq"),
     Index("event_received", "received_ns"),
+    Index("event_resource", "resource_id", "seq", **_only("resource_id IS NOT NULL")),
+    Index("event_start", "start_id", "seq", **_only("start_id IS NOT NULL")),
+    Index("event_state", "state", "seq", **_only("state <> 'Completed'")),
     Index("event_payload", "payload_id"),
     sqlite_autoincrement=True,
+)
+
+event_mark = Table(
+    "event_mark",
+    metadata,
+    Column("event_seq", Seq, primary_key=True, autoincrement=False),
+    Column("kind", Integer, nullable=False),  # marks.ARCHIVED, marks.DELETED
+    _number("at_ns"),
+    Index("event_mark_kind", "kind", "event_seq"),
+)
+
+period = Table(
+    "period",
+    metadata,
+    Column("block", Seq, primary_key=True, autoincrement=False),  # of events: seq // periods.BLOCK
+    _number("low_ns"),
+    _number("high_ns"),
 )
 
 quarantine = Table(

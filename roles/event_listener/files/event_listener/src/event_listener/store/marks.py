@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which events are archived or deleted: a row of twelve bytes beside the event, so that a million are marked at once.
+
+What is deleted is hidden from that moment on, and removed later, in batches (store/purge.py). ADR 12.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, exists, not_
+
+from event_listener.store import schema
+from event_listener.store.question import Archived
+
+ARCHIVED, DELETED = 1, 2
+_MARK = schema.event_mark.c
+
+
+def is_archived(seq: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether the event with this ``seq`` is archived."""
+    return exists().where(_MARK.event_seq == seq, _MARK.kind == ARCHIVED)
+
+
+def wanted(archived: Archived, seq: ColumnElement[int]) -> list[ColumnElement[bool]]:
+    """The conditions that a question for such events has; never those that are deleted."""
+    if archived == "only":
+        return [is_archived(seq)]
+    mark = exists().where(_MARK.event_seq == seq)
+    return [not_(mark if archived == "no" else mark.where(_MARK.kind == DELETED))]
