@@ -48,6 +48,7 @@ class Action(enum.StrEnum):
     MANAGE_EVENTS = "events.manage"  # archive, delete, see what is archived
     READ_SOURCES = "sources.read"
     MANAGE_ACCOUNTS = "accounts.manage"  # domains, accounts, users, tokens
+    MANAGE_WEBHOOKS = "webhooks.manage"
     OPERATE = "listener.operate"  # everything else: the registry, quarantine, sinks, backfill
 
 
@@ -69,6 +70,7 @@ RIGHTS: dict[Action, dict[Role, Reach]] = {
     Action.MANAGE_EVENTS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.READ_SOURCES: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.MANAGE_ACCOUNTS: _row(Reach.SUBTREE, Reach.NOTHING),
+    Action.MANAGE_WEBHOOKS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.OPERATE: _row(Reach.NOTHING, Reach.NOTHING),
 }
 

@@ -23,6 +23,7 @@ from event_listener.settings_nginx import Nginx
 from event_listener.settings_sites import Site
 from event_listener.settings_sources import SourcesSettings
 from event_listener.settings_tls import Tls
+from event_listener.settings_webhooks import Webhooks
 
 # The id in /events/<id>: also part of file names, so never "." or "..".
 SOURCE_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$"
@@ -281,6 +282,9 @@ class Settings(Section, frozen=True):
     ] = None
     publish: Annotated[Publish, Meta(description="Categories that are published at all.")] = field(
         default_factory=Publish
+    )
+    webhook: Annotated[Webhooks, Meta(description="Events posted to whom users of the API name.")] = field(
+        default_factory=Webhooks
     )
     routes: Annotated[
         list[Route],

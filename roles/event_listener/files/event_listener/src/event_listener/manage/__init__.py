@@ -24,6 +24,8 @@ from event_listener.manage import (
     stream,
     trace,
     upkeep,
+    webhook_deliveries,
+    webhooks,
 )
 from event_listener.manage.access import Access, tokens
 from event_listener.manage.connection import Connection
@@ -57,6 +59,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(sources.blueprint(connection)))
     app.register_blueprint(access.guard(credentials.blueprint(settings, connection)))
     app.register_blueprint(access.guard(upkeep.blueprint(connection)))
+    app.register_blueprint(access.guard(webhooks.blueprint(settings.webhook, connection)))
+    app.register_blueprint(access.guard(webhook_deliveries.blueprint(connection)))
     app.register_blueprint(access.guard(message_registries.blueprint(settings, connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))
     app.register_blueprint(access.guard(metrics.blueprint(settings, connection), public=settings.manage.public_metrics))

@@ -20,6 +20,7 @@ from event_listener.proofs import InvalidProofError
 from event_listener.registry import InvalidSourceError
 from event_listener.store import RegistriesFullError, StoreUnavailableError
 from event_listener.upkeep import InvalidUpkeepError
+from event_listener.webhooks.model import WebhookConflictError
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,10 @@ def install(app: Flask) -> None:
     @app.errorhandler(InvalidUpkeepError)
     def _request(error: ValueError) -> Response:
         return problem(400, str(error))
+
+    @app.errorhandler(WebhookConflictError)
+    def _conflict(error: ValueError) -> Response:
+        return problem(409, str(error))
 
     @app.errorhandler(RegistriesFullError)
     def _full(error: Exception) -> Response:

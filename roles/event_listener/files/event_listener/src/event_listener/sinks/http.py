@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import base64
-import email.utils
 import http.client
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
-from event_listener import __version__, cloudevents
+from event_listener import __version__, cloudevents, http_answers
 from event_listener.event import Event
 from event_listener.secrets import SecretError, read_secret
 from event_listener.settings_bus import HttpSink
@@ -22,20 +20,9 @@ from event_listener.sinks.client_tls import client_context
 
 CONTENT_TYPE = "application/cloudevents-batch+json; charset=utf-8"
 _REFUSED = {400, 413, 422}  # about the events themselves, if it takes others
-_PASSES = {408, 425, 429}  # and all of 5xx
 _CONFIGURATION_SECONDS = 60.0  # until somebody changes something, so not often
 _DOUBTED = 5  # events that are tried alone before the server is believed to refuse everything
 _SHOWN = 200
-_LONGEST_WAIT = 3600.0
-_HINTS = {
-    401: "check its token, or username and password",
-    403: "its token or user may not send there",
-    404: "check its url",
-    405: "check its url: nothing takes a POST there",
-    407: "a proxy wants credentials",
-    410: "the receiver is gone for good: remove the sink, or give the new url",
-    415: "the url takes no CloudEvents in batches",
-}
 
 
 class _Answer(NamedTuple):
@@ -131,7 +118,7 @@ class Http:
         if response.length:  # a longer answer isn't read to its end, so the connection can't be used again
             self.close()
         shown = text[:_SHOWN].decode(errors="replace").replace("\n", " ")
-        return _Answer(response.status, _seconds(response.getheader("Retry-After")), shown)
+        return _Answer(response.status, http_answers.retry_after(response.getheader("Retry-After")), shown)
 
     def _connect(self) -> http.client.HTTPConnection:
         host, timeout = self._url.hostname or "", self._settings.timeout
@@ -153,22 +140,7 @@ class Http:
 
 def _not_now(answer: _Answer, reason: str) -> Retry:
     """Busy or broken servers are asked again soon, wrong settings slowly: a person has to change them."""
-    if answer.status in _PASSES or answer.status >= 500:
+    if http_answers.passes(answer.status):
         return Retry(reason, after=answer.retry_after)
-    hint = (
-        "it leads elsewhere: give that url" if answer.status < 400 else _HINTS.get(answer.status, "check its settings")
-    )
+    hint = http_answers.hint(answer.status, "check its settings")
     return Retry(f"{reason}; {hint}", after=answer.retry_after or _CONFIGURATION_SECONDS)
-
-
-def _seconds(text: str | None) -> float | None:
-    """Retry-After, as seconds or as a date (RFC 9110); None where there is none or it can't be understood."""
-    if text is None:
-        return None
-    if text.strip().isdigit():
-        return min(float(text), _LONGEST_WAIT)
-    try:
-        moment = email.utils.parsedate_to_datetime(text).timestamp()
-    except ValueError:
-        return None
-    return min(max(moment - time.time(), 0.0), _LONGEST_WAIT)

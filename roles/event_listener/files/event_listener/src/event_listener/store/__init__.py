@@ -18,6 +18,7 @@ from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
 from event_listener.store.checkpoints import INDEXED, Checkpoints, History
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
+from event_listener.store.deliveries import Deliveries, Delivery, DeliveryQuery, Tried
 from event_listener.store.given_up import GivenUp, Loss
 from event_listener.store.jobs import JobQuery, Jobs
 from event_listener.store.log import Arrival, EventLog, Given, Written
@@ -37,6 +38,7 @@ from event_listener.store.sources import Activity, Sources
 from event_listener.store.states import ResourceState, StateQuery, States
 from event_listener.store.upkeep import Care, Outage, Upkeep
 from event_listener.store.users import Users
+from event_listener.store.webhooks import Place, Webhooks
 
 __all__ = [
     "IMPORTED",
@@ -49,6 +51,9 @@ __all__ = [
     "Care",
     "Checkpoints",
     "Cursors",
+    "Deliveries",
+    "Delivery",
+    "DeliveryQuery",
     "EventLog",
     "FencedError",
     "Given",
@@ -64,6 +69,7 @@ __all__ = [
     "MessageRegistries",
     "Outage",
     "Page",
+    "Place",
     "Proofs",
     "Quarantine",
     "Queries",
@@ -81,9 +87,11 @@ __all__ = [
     "StoreUnavailableError",
     "Stored",
     "Tree",
+    "Tried",
     "Unit",
     "Upkeep",
     "Users",
+    "Webhooks",
     "Written",
     "left_behind",
     "open_store",
@@ -118,6 +126,8 @@ class Store:
         self.users = Users(backend)
         self.jobs = Jobs(backend)
         self.search = Search(backend)
+        self.webhooks = Webhooks(backend)
+        self.deliveries = Deliveries(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)
         if not current:

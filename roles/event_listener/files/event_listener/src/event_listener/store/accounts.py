@@ -44,6 +44,7 @@ class Tree:
                 (schema.account, schema.account.c.domain == path, "accounts"),
                 (schema.api_user, schema.api_user.c.domain == path, "users"),
                 (schema.source, schema.source.c.domain == path, "sources"),
+                (schema.webhook, schema.webhook.c.domain == path, "webhooks"),
             ):
                 if _count(connection, table, inside):
                     raise PolicyError(f"domain {path} holds {what}; move or remove them first")
@@ -71,7 +72,7 @@ class Tree:
         """Remove an account that nothing belongs to but events."""
         domain, table = domain_path(domain), schema.account.c
         with self._backend.write() as connection:
-            for held, what in ((schema.api_user, "users"), (schema.source, "sources")):
+            for held, what in ((schema.api_user, "users"), (schema.source, "sources"), (schema.webhook, "webhooks")):
                 if _count(connection, held, (held.c.domain == domain) & (held.c.account == name)):
                     raise PolicyError(f"account {name} of {domain} has {what}; move or remove them first")
             wanted = (table.domain == domain) & (table.name == name)

@@ -107,7 +107,7 @@ class Cursors:
         key = self._key(name)
         with self._backend.write(key if lease is None else _lock(lease.name)) as connection:
             if lease is not None:
-                _check(connection, lease)
+                check_lease(connection, lease)
             set_position(self._backend, connection, key, value, keep=True)
             if counts:
                 named = [{"name": _COUNT + what, "value": count} for what, count in counts.items()]
@@ -284,7 +284,8 @@ def _lock(lane: str) -> str:
     return f"lane:{lane}"
 
 
-def _check(connection: Connection, lease: Lease) -> None:
+def check_lease(connection: Connection, lease: Lease) -> None:
+    """In the transaction of what is done under a lease. Raises FencedError where it is lost."""
     table = schema.lease
     row = connection.execute(select(table).where(table.c.name == lease.name)).one_or_none()
     if row is None or row.holder != lease.holder or row.fence != lease.fence:

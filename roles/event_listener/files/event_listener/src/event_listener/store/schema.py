@@ -12,6 +12,13 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy import UniqueConstraint as Unique
 
+from event_listener.store.schema_webhooks import (
+    webhook_attempt_table,
+    webhook_delivery_table,
+    webhook_lane_table,
+    webhook_table,
+)
+
 metadata = MetaData()
 
 # SQLite autoincrements only what is spelled INTEGER; it holds 64 bits there.
@@ -399,3 +406,8 @@ job = Table(
     Index("job_seen", "seen_ns"),
     Index("job_owner", "domain", "account", "seq"),
 )
+
+webhook = webhook_table(metadata)
+webhook_lane = webhook_lane_table(metadata)
+webhook_delivery = webhook_delivery_table(metadata, Seq)
+webhook_attempt = webhook_attempt_table(metadata, Seq)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`/api/v1/webhooks`: of the own account or subtree (docs/webhooks.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, g, jsonify, request
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+
+from event_listener.event import rfc3339
+from event_listener.manage.access import needs
+from event_listener.manage.accounts import converted
+from event_listener.manage.connection import Connection
+from event_listener.manage.describe import describe
+from event_listener.manage.webhook_documents import (
+    WEBHOOK_PARAMETERS,
+    ListedWebhooks,
+    SetWebhook,
+    WatchedWebhook,
+    WebhookWish,
+)
+from event_listener.policy import Action, allowed
+from event_listener.settings_webhooks import Webhooks as Settings
+from event_listener.store import Place
+from event_listener.webhooks import signing
+from event_listener.webhooks.model import Scope, Webhook, WebhookError, refusal, shown
+
+
+def blueprint(settings: Settings, connection: Connection) -> Blueprint:
+    """The routes."""
+    routes = Blueprint("webhooks", __name__, url_prefix="/api/v1")
+    _reading(routes, connection)
+    _changing(routes, settings, connection)
+    return routes
+
+
+def _reading(routes: Blueprint, connection: Connection) -> None:
+    @routes.get("/webhooks")
+    @needs(Action.MANAGE_WEBHOOKS)
+    @describe("Webhooks by name.", ListedWebhooks, parameters=WEBHOOK_PARAMETERS)
+    def webhooks() -> Response:
+        given = request.args.to_dict()
+        places = connection.store.webhooks.places()
+        found = [item for item in connection.store.webhooks.find(g.scope) if _asked(item, given)]
+        return jsonify(webhooks=[_view(item, places.get(item.id)) for item in found])
+
+    @routes.get("/webhooks/<webhook_id>")
+    @needs(Action.MANAGE_WEBHOOKS)
+    @describe("One webhook.", WatchedWebhook)
+    def webhook(webhook_id: str) -> Response:
+        found = reached(connection, webhook_id)
+        return jsonify(_view(found, connection.store.webhooks.place(webhook_id)))
+
+
+def _changing(routes: Blueprint, settings: Settings, connection: Connection) -> None:
+    @routes.post("/webhooks")
+    @needs(Action.MANAGE_WEBHOOKS)
+    @describe("Make a webhook.", SetWebhook, statuses=(200, 201), body=WebhookWish, problems=(409,))
+    def add_webhook() -> tuple[Response, int]:
+        return _set(settings, connection, None)
+
+    @routes.patch("/webhooks/<webhook_id>")
+    @needs(Action.MANAGE_WEBHOOKS)
+    @describe("Change what is given of a webhook.", SetWebhook, body=WebhookWish, problems=(409,))
+    def change_webhook(webhook_id: str) -> tuple[Response, int]:
+        reached(connection, webhook_id)
+        return _set(settings, connection, webhook_id)
+
+    @routes.delete("/webhooks/<webhook_id>")
+    @needs(Action.MANAGE_WEBHOOKS)
+    @describe("Remove a webhook and its deliveries.")
+    def remove_webhook(webhook_id: str) -> Response:
+        reached(connection, webhook_id)
+        if not connection.store.webhooks.remove(webhook_id, g.actor):
+            raise NotFound(_missing(webhook_id))
+        return Response(status=204)
+
+
+def _set(settings: Settings, connection: Connection, webhook_id: str | None) -> tuple[Response, int]:
+    document = document_of()
+    if webhook_id is None:
+        document = {**_mine(document), **document}
+    wanted, secret = converted(document, WebhookWish), None
+    if wanted.generate_secret:
+        if wanted.secret is not msgspec.UNSET:
+            raise BadRequest("give secret, or generate_secret, not both")
+        secret = signing.new_secret()
+        wanted = msgspec.structs.replace(wanted, secret=secret)
+    refuse_plain(settings, wanted.url)
+    done = connection.store.webhooks.set(
+        webhook_id, wanted, g.principal, g.actor, limit=settings.limit, check=wanted.check, allow=_allow
+    )
+    if done is None:
+        raise NotFound(_missing(webhook_id or ""))
+    before, after = done
+    answer = {
+        "changed": before != after,
+        "before": shown(before) if before else None,
+        "webhook": shown(after),
+        **({"secret": secret} if secret and not wanted.check else {}),
+    }
+    return jsonify(answer), 201 if before is None and not wanted.check else 200
+
+
+def refuse_plain(settings: Settings, url: Any) -> None:
+    """A new URL is https, unless the settings say otherwise. Raises WebhookError."""
+    if isinstance(url, str) and url.startswith("http:") and not settings.delivery.allow_http:
+        raise WebhookError("url: only https (webhook.delivery.allow_http is off): others could read and answer")
+
+
+def _mine(document: dict[str, Any]) -> dict[str, Any]:
+    """To whom a new webhook belongs where the request doesn't say: the asker, and wider ones to the domain."""
+    local = document.get("scope", Scope.LOCAL) == Scope.LOCAL
+    same = document.get("domain", g.principal.domain) == g.principal.domain
+    return {"domain": g.principal.domain, "account": g.principal.account if local and same else None}
+
+
+def _allow(webhook: Webhook) -> None:
+    """Called with the webhook before and after: neither out of somebody else's reach nor into it."""
+    if not g.scope.holds(webhook.owner):
+        raise Forbidden(f"{g.principal.name} may have no webhook of {webhook.domain} {webhook.account or ''}".rstrip())
+    if why := refusal(g.principal, g.scope.reach, webhook):
+        raise Forbidden(why)
+    may_read(webhook)
+
+
+def may_read(webhook: Webhook) -> None:
+    """Who may not read events may not have them sent either: a token limited to webhooks would get around it."""
+    if not allowed(g.principal, Action.READ_EVENTS, webhook.owner):
+        raise Forbidden(f"{g.principal.name} may not read the events of this webhook ({Action.READ_EVENTS})")
+
+
+def _asked(webhook: Webhook, given: dict[str, str]) -> bool:
+    named = {name: value for name, value in given.items() if name != "keyword"}
+    if any((getattr(webhook, name) or "") != value for name, value in named.items()):
+        return False
+    keyword = given.get("keyword", "").lower()
+    return any(keyword in text.lower() for text in (webhook.name, webhook.description, webhook.url))
+
+
+def reached(connection: Connection, webhook_id: str) -> Webhook:
+    """One of the asker's scope; whatever is out of it doesn't exist. Raises NotFound."""
+    found = connection.store.webhooks.get(webhook_id, g.scope)
+    if found is None:
+        raise NotFound(_missing(webhook_id))
+    return found
+
+
+def _view(webhook: Webhook, place: Place | None) -> dict[str, Any]:
+    if place is None:
+        return shown(webhook)
+    health = place.health
+    return {
+        **shown(webhook),
+        "position": place.position,
+        "failures": health.failures,
+        "failing_since": rfc3339(health.failing_since_ns) if health.failures else None,
+        "delivered": place.delivered,
+        "failed": place.failed,
+    }
+
+
+def document_of() -> dict[str, Any]:
+    """The request's JSON object. Raises BadRequest."""
+    document = request.get_json(force=True)
+    if not isinstance(document, dict):
+        raise BadRequest("send a JSON object")
+    return document
+
+
+def _missing(webhook_id: str) -> str:
+    return f"there is no webhook {webhook_id}"
