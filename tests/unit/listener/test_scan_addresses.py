@@ -40,6 +40,8 @@ def test_what_is_no_address_is_not_stated():
 def test_a_record_of_the_same_shape_from_a_bmc_or_a_site_is_not_believed(event, tmp_path):
     """Else whoever may post events chooses what is scanned."""
     assert not affected(msgspec.structs.replace(event, site="dc2"))
+    assert not affected(msgspec.structs.replace(event, address="own-cloud"))
+    assert not affected(msgspec.structs.replace(event, id="own-cloud-1-0"))
     with open_store(tmp_path / "bmc") as store:
         fill(store, 1)
         sent = store.log.read_events_after(0, 1)[0]

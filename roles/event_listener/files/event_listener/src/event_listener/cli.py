@@ -31,6 +31,7 @@ COMMANDS = {
     "route": "event_listener.commands.route:route",
     "run": "event_listener.commands.run:run",
     "settings": "event_listener.commands.settings:settings_reference",
+    "scans": "event_listener.commands.scans:scans",
     "sink": "event_listener.commands.sink:sink",
     "sinks": "event_listener.commands.sinks:sinks",
     "source": "event_listener.commands.source:source",

@@ -58,6 +58,11 @@ def published(event: Event) -> Event:
     )
 
 
+def cleaned(text: str) -> str:
+    """A text without secrets."""
+    return _text(text)
+
+
 @functools.lru_cache(maxsize=4096)  # Redfish has few names of properties
 def _is_secret(name: str) -> bool:
     return name.lower().replace("-", "").replace("_", "") in NAMES

@@ -27,6 +27,7 @@ from event_listener.lanes import Lane, Wake, lane_for
 from event_listener.places import Keeper, admit
 from event_listener.probe import ingest_answers
 from event_listener.repeats import Recent
+from event_listener.scans.worker import workers
 from event_listener.settings import Settings
 from event_listener.sinks import configured
 from event_listener.sinks.base import LocalSink
@@ -139,8 +140,9 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     bookkeeping = BookkeeperThread(bookkeeper, wake, stop)
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
     tidying = TidyThread(store, stop)
-    keeper = Keeper((lane.place for lane in lanes), stop)
-    for thread in (*lanes, judging, bookkeeping, keeper, watcher, steward, tidying):
+    scanning = workers(sinks, settings, store, stop)
+    threads = (*lanes, *scanning, watcher, judging, bookkeeping, steward, tidying)
+    for thread in (*threads, Keeper((lane.place for lane in lanes), stop)):
         thread.start()
     recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)
     indexer = Indexer(settings.state_dir, store, settings.relay.batch, recent)
@@ -149,7 +151,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     finally:
         stop.set()
         wake.tell()
-        for thread in (*lanes, watcher, judging, bookkeeping, steward, tidying):
+        for thread in threads:
             thread.join()
         indexer.close()
     for lane in lanes:

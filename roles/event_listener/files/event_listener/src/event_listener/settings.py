@@ -20,6 +20,7 @@ from event_listener.settings_disk import Disk
 from event_listener.settings_files import FileSink
 from event_listener.settings_inputs import OpenStack
 from event_listener.settings_nginx import Nginx
+from event_listener.settings_scans import HttpScanSink, QualysSink
 from event_listener.settings_sites import Site
 from event_listener.settings_sources import SourcesSettings
 from event_listener.settings_tls import Tls
@@ -235,6 +236,12 @@ class Sinks(Section, frozen=True):
     amqp: Annotated[list[AmqpSink], Meta(description="RabbitMQ topic exchanges.")] = field(default_factory=list)
     kafka: Annotated[list[KafkaSink], Meta(description="Kafka topics.")] = field(default_factory=list)
     http: Annotated[list[HttpSink], Meta(description="HTTP endpoints for CloudEvents.")] = field(default_factory=list)
+    qualys: Annotated[list[QualysSink], Meta(description="Qualys scans of affected addresses.")] = field(
+        default_factory=list
+    )
+    http_scan: Annotated[list[HttpScanSink], Meta(description="Other scanners, which get affected addresses.")] = field(
+        default_factory=list
+    )
 
     def bus(self) -> list[BusSink]:
         """The sinks that get events by routes."""

@@ -24,13 +24,15 @@ have strangers scanned.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from event_listener.event import Event
 
 KEY = "addresses"
-OWN_ID = "own-"  # begins the id of an event that this listener made (store/own.py), and of no other
+_OWN_ID = re.compile(r"own-[0-9a-f]{24}-0-0")  # and this address: of what this listener made (store/own.py)
+_OWN_ADDRESS = "event-listener"
 
 
 def stated(addresses: Iterable[str]) -> list[str]:
@@ -43,7 +45,8 @@ def stated(addresses: Iterable[str]) -> list[str]:
 
 def details(event: Event) -> Mapping[str, Any]:
     """The details of an event of our own; empty for any other event."""
-    if not event.id.startswith(OWN_ID) or event.site is not None or not isinstance(event.record, dict):
+    own = _OWN_ID.fullmatch(event.id) and event.address == _OWN_ADDRESS and event.site is None
+    if not own or not isinstance(event.record, dict):
         return {}
     oem = event.record.get("Oem")
     found = oem.get("redfleet") if isinstance(oem, dict) else None

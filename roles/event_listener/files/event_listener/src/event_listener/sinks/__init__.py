@@ -21,6 +21,8 @@ SINKS: dict[str, str] = {
     "amqp": "event_listener.sinks.amqp:Amqp",
     "kafka": "event_listener.sinks.kafka:Kafka",
     "http": "event_listener.sinks.http:Http",
+    "qualys": "event_listener.sinks.scan:Scan",
+    "http_scan": "event_listener.sinks.scan:Scan",
 }
 
 

@@ -31,6 +31,7 @@ from event_listener.store.proofs import Proofs, Settled
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import Page, Queries
 from event_listener.store.question import MAX_LIMIT, Query
+from event_listener.store.scans import Scans
 from event_listener.store.search import Search
 from event_listener.store.source_health import SourceHealth
 from event_listener.store.sources import VERSION as SOURCES
@@ -77,6 +78,7 @@ __all__ = [
     "RegistriesFullError",
     "Rejected",
     "ResourceState",
+    "Scans",
     "Search",
     "Settled",
     "Sources",
@@ -128,6 +130,7 @@ class Store:
         self.search = Search(backend)
         self.webhooks = Webhooks(backend)
         self.deliveries = Deliveries(backend)
+        self.scans = Scans(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)
         if not current:

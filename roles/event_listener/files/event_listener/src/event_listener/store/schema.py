@@ -411,3 +411,32 @@ webhook = webhook_table(metadata)
 webhook_lane = webhook_lane_table(metadata)
 webhook_delivery = webhook_delivery_table(metadata, Seq)
 webhook_attempt = webhook_attempt_table(metadata, Seq)
+
+scan = Table(
+    "scan",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("sink"),
+    _text("state"),  # scheduled, launching, running, completed, failed, dry_run
+    _text("addresses"),  # a JSON array
+    _text("causes"),  # a JSON array, as scans/addresses.py describes them
+    _text("reference"),
+    _text("error"),
+    _text("domain"),
+    _text("account", nullable=True),
+    Column("attempts", Integer, nullable=False),
+    _number("created_ns"),
+    _number("asked_ns"),  # when it was launched, or tried to be, the last time
+    _number("next_ns"),  # when it is looked at again
+    _number("ended_ns"),
+    Index("scan_state", "sink", "state", "created_ns"),
+)
+
+scan_sink = Table(
+    "scan_sink",
+    metadata,
+    Column("sink", Text, primary_key=True),
+    _number("through"),  # the last event whose scans are in the table scan
+    _number("pause_ns"),  # until then the scanner wants to be left alone
+    _text("why"),
+)
