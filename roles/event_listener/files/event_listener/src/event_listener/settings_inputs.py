@@ -49,6 +49,19 @@ class AmqpInput(Section, frozen=True, kw_only=True):
     ] = 500
 
 
+class Enrich(Section, frozen=True, kw_only=True):
+    """The account that asks Neutron and Nova whom a security group change affects; it reads in all projects."""
+
+    clouds_file: Annotated[
+        str, Meta(min_length=1, description="A `clouds.yaml` that the service's account may read (openstacksdk).")
+    ] = "/etc/openstack/clouds.yaml"
+    cloud: Annotated[str, Meta(min_length=1, description="The name of the cloud in it.")]
+    requests_per_second: Annotated[
+        float, Meta(gt=0, le=1000, description="Most requests to Neutron and Nova in a second.")
+    ] = 10.0
+    timeout: Annotated[float, Meta(gt=0, le=600, description="Seconds that a request may take.")] = 30.0
+
+
 class OpenStack(AmqpInput, frozen=True, kw_only=True):
     """OpenStack's notifications: `event-listener source openstack` (docs/openstack.md)."""
 
@@ -67,6 +80,14 @@ class OpenStack(AmqpInput, frozen=True, kw_only=True):
         list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]],
         Meta(min_length=1, description="The services' notification topics; of each, all priorities."),
     ] = field(default_factory=lambda: ["notifications", "versioned_notifications"])
+
+    security_groups: Annotated[
+        Enrich | None,
+        Meta(
+            description="Tell of each security group change, and of the addresses it affects, by an event "
+            "`RedfleetEvents.SecurityGroupChanged`. Without this section: don't."
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.name == "own":  # such ids are those of the listener's own events, which are believed (scans/addresses)

@@ -4,10 +4,14 @@ made."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from event_listener.store import Store
 
 
 class BusError(Exception):
@@ -61,5 +65,7 @@ class Opened(msgspec.Struct, frozen=True):
     """The source of its events."""
     connect: Callable[[], Bus]
     clean: Callable[[bytes], bytes]
+    follow: Callable[[Store, threading.Event], threading.Thread] | None = None
+    """What works with its events once they are in the event log: a thread that ends when told to stop."""
     problems: Callable[[], Sequence[str]] = list
     """What can't be used, found out without connecting."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from event_listener.store.accounts import Tree
 from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
 from event_listener.store.checkpoints import INDEXED, Checkpoints, History
+from event_listener.store.cloud import Cloud, Known
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.deliveries import Deliveries, Delivery, DeliveryQuery, Tried
 from event_listener.store.given_up import GivenUp, Loss
@@ -51,6 +53,7 @@ __all__ = [
     "Arrival",
     "Care",
     "Checkpoints",
+    "Cloud",
     "Cursors",
     "Deliveries",
     "Delivery",
@@ -63,6 +66,7 @@ __all__ = [
     "History",
     "JobQuery",
     "Jobs",
+    "Known",
     "LaneStatus",
     "Lease",
     "Listed",
@@ -152,6 +156,10 @@ class Store:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def cloud(self, source: str, types: Iterable[str]) -> Cloud:
+        """What is known of a cloud, and its events of ``types``."""
+        return Cloud(self._backend, source, types)
 
     def make_durable(self) -> None:
         """Before what was read is acted on for good, after a start. Raises StoreUnavailableError."""

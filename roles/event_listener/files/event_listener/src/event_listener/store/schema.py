@@ -440,3 +440,13 @@ scan_sink = Table(
     _number("pause_ns"),  # until then the scanner wants to be left alone
     _text("why"),
 )
+
+cloud_object = Table(
+    "cloud_object",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    _text("body"),  # JSON
+    _number("seen_ns"),
+)
