@@ -171,6 +171,24 @@ def test_a_replay_goes_on_from_there_while_the_lane_runs(store):
         until(lambda: sink.taken == [1, 2, 3, 4, 5, 4, 5])
 
 
+def test_a_clock_that_is_set_forward_skips_nothing(store, monkeypatch):
+    """What waits is as old as it is, though the clock now says that it is a month."""
+
+    class Day(Everything):
+        retain_for = 86400.0
+
+    sink, real = begun_at_zero(store, Destination()), time.time_ns
+    now = Arrival(
+        journal_id=JOURNAL, journal_seq=1, received_ns=real(), source="s", address="a", peer="p",
+        credential="c", content_type="", body=b"{}", records=(Record(type="A.B", record={}),),
+    )  # fmt: skip
+    store.log.write([now], "journal", 1)
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 30 * 86400 * 1_000_000_000)
+    with Running(sink, store, feed=Day()):
+        until(lambda: sink.taken == [1])
+    assert store.cursors.counts() == {("destination", "sent"): 1}
+
+
 def test_what_waited_too_long_is_skipped_noted_and_counted(store, caplog):
     """The events of fill() were received in 1970; one more is of now."""
 

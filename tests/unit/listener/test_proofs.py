@@ -46,6 +46,14 @@ def test_what_was_received_before_or_after_is_real(received: int):
     assert settle([ALERT], announced("b1"), received) == ((ALERT,), [])
 
 
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_marker_counts_though_the_clock_was_set(hours: int):
+    """Nobody else knows it, so no test event becomes an alarm by a jump between the announcement and its event."""
+    (proof,) = announced("b1")
+    _, found = settle([Record(type="x", message=proof.marker)], [proof], (101 + hours * 3600) * SECOND)
+    assert [one.marker for one in found] == [proof.marker]
+
+
 def test_the_marker_of_another_run_is_not_taken_by_sequence():
     """Two runs at once: each gets its own."""
     first, second = announced("b1") + announced("b1")

@@ -32,6 +32,15 @@ def test_time_without_an_answer_is_an_outage(store):
     assert spans(store) == [(115, 135)]
 
 
+def test_a_clock_that_is_set_back_hides_no_outage(store):
+    """What passed since the last answer counts; without an outage a jump back is none."""
+    passed = iter([1000, 1005, 1005, 1065, 1065])
+    watch = Watch(store, lambda: True, lambda: next(passed) * SECOND)
+    for second in (90_000, 80_000, 80_060):
+        watch.step(lambda second=second: second * SECOND)
+    assert spans(store) == [(80_000, 80_060)]
+
+
 def test_a_start_counts_from_the_last_answer_before(store):
     """Who was switched off took nothing."""
     Watch(store, lambda: True).step(lambda: 100 * SECOND)

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from event_listener.bus_arrival import from_bus, is_from_bus
+from event_listener.clock import cautious_ns
 from event_listener.event import Origin, public_id
 from event_listener.forwarded import SITE, Forwarded, ForwardedError, forwarded
 from event_listener.gaps import missing, seen
@@ -74,7 +75,7 @@ class Indexer:
         if version == self._proofs_version:
             return
         self._proofs = {}
-        for proof in self._store.proofs.waiting(time.time_ns()):
+        for proof in self._store.proofs.waiting(cautious_ns()):
             self._proofs.setdefault(proof.source, []).append(proof)
         self._proofs_version = version
 

@@ -7,6 +7,7 @@ has each unit exactly once.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import threading
@@ -14,6 +15,7 @@ import time
 from collections.abc import Sequence
 
 from event_listener import backoff
+from event_listener.clock import cautious_ns
 from event_listener.collector import Collector
 from event_listener.event import Level, rfc3339
 from event_listener.feed import Everything, Feed
@@ -165,13 +167,14 @@ class Lane(threading.Thread):
         limit = self._feed_of.retain_for
         if not limit or not chosen:
             return chosen
-        now = time.time_ns()
+        now = cautious_ns()
         late = now - chosen[0].received_ns > limit * 5e8
         if late and not self._warned:
             text = "sink %s: events have waited for it for half of retain_for (%g s); after all of it they are skipped"
             logger.warning(text, self._sink.name, limit)
         self._warned = late
-        old = sum(now - unit.received_ns > limit * 1e9 for unit in chosen)
+        # The first ones alone: after a jump of the clock those behind them may look older.
+        old = sum(1 for _unit in itertools.takewhile(lambda unit: now - unit.received_ns > limit * 1e9, chosen))
         if old:
             last = chosen[old - 1].seq
             reason = f"{old} events up to this one waited longer than retain_for ({limit:g} s) and are skipped"

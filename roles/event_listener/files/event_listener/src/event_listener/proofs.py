@@ -88,9 +88,9 @@ def settle(
     ``waiting`` are open announcements for the payload's source, oldest first. One record settles one announcement.
     """
     marked, found = list(records), []
-    open_ = [proof for proof in waiting if proof.asked_ns <= received_ns <= proof.expires_ns]
+    open_ = list(waiting)
     for index, record in enumerate(records):
-        proof, matched = _announced(record, open_)
+        proof, matched = _announced(record, open_, received_ns)
         if proof is None or matched is None:
             continue
         open_.remove(proof)
@@ -100,7 +100,8 @@ def settle(
     return tuple(marked), found
 
 
-def _announced(record: Record, waiting: Sequence[Proof]) -> tuple[Proof | None, Matched | None]:
+def _announced(record: Record, waiting: Sequence[Proof], received_ns: int) -> tuple[Proof | None, Matched | None]:
+    """A marker says which it is, whatever the clocks do meanwhile; a message has to come in time."""
     texts = [text for text in (record.event_id, record.message, *record.message_args) if text]
     for proof in waiting:
         if any(proof.marker in text for text in texts):
@@ -109,6 +110,6 @@ def _announced(record: Record, waiting: Sequence[Proof]) -> tuple[Proof | None, 
         return None, None  # the test event of another announcement
     key = (record.message_id or "").rpartition(".")[2]
     for proof in waiting:
-        if key and key in proof.message_keys:
+        if key and key in proof.message_keys and proof.asked_ns <= received_ns <= proof.expires_ns:
             return proof, "sequence"
     return None, None

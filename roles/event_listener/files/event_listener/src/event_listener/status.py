@@ -94,9 +94,12 @@ def journal_depth(state_dir: str, store: Store) -> int:
 
 
 def relay_age(store: Store) -> float | None:
-    """Seconds since the relay last said that it is alive; None if it never did."""
+    """Seconds since the relay last said that it is alive; None if it never did.
+
+    A beat in the future is from before the clock was set back, and as old as it is far.
+    """
     beaten = store.cursors.beats().get(HEARTBEAT)
-    return None if beaten is None else max(0.0, (time.time_ns() - beaten) / 1e9)
+    return None if beaten is None else abs(time.time_ns() - beaten) / 1e9
 
 
 class _JournalProbe:

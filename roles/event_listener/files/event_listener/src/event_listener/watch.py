@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from event_listener.clock import passed_ns
 from event_listener.store import Store, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,12 @@ OUTAGE_SECONDS = 15.0  # three times no answer
 class Watch:
     """Knows when ingest answered last. ``answers`` asks it; for one thread."""
 
-    def __init__(self, store: Store, answers: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, answers: Callable[[], bool], passed: Callable[[], int] = passed_ns) -> None:
         self._store = store
         self._answers = answers
+        self._passed = passed
         self._last_ns: int | None = None
+        self._last_passed = 0
         self._unsaved: list[tuple[int, int]] = []
 
     def step(self, now: Callable[[], int] = time.time_ns) -> None:
@@ -35,11 +38,14 @@ class Watch:
         if not self._answers():
             return
         now_ns = now()
-        last = self._last_ns if self._last_ns is not None else self._store.upkeep.last_alive()
+        last = self._store.upkeep.last_alive()
+        if self._last_ns is not None:
+            # The clock may have been set back meanwhile. Forward may also mean that the machine stood still.
+            last = min(self._last_ns, now_ns - (self._passed() - self._last_passed))
         if last is not None and now_ns - last >= OUTAGE_SECONDS * 1e9:
             self._unsaved.append((last, now_ns))
             logger.warning("no events were taken for %.0f s", (now_ns - last) / 1e9)
-        self._last_ns = now_ns
+        self._last_ns, self._last_passed = now_ns, self._passed()
         self._store.upkeep.note_outages(self._unsaved, now_ns)
         self._unsaved = []
 

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from event_listener.clock import cautious_ns
 from event_listener.settings_files import Rotate
 from event_listener.sinks.marks import FileMark
 
@@ -148,7 +149,7 @@ class Tidier(threading.Thread):
 
     def _too_old(self, found: list[Aside]) -> Iterator[Aside]:
         if self._settings.keep_days:
-            oldest = datetime.fromtimestamp(time.time() - self._settings.keep_days * 86400, UTC).strftime(STAMP)
+            oldest = datetime.fromtimestamp(cautious_ns() / 1e9 - self._settings.keep_days * 86400, UTC).strftime(STAMP)
             yield from (item for item in found if item.stamp < oldest)
 
     def _compress(self, folder: int, item: Aside) -> None:

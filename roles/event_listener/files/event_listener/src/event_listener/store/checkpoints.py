@@ -74,7 +74,7 @@ def _keep(connection: Connection, name: str, value: int, now_ns: int) -> None:
         steps = [(value, now_ns)]  # where it begins
     elif value < before.position:
         steps = [(before.position, before.updated_ns), (value, now_ns)]  # rewound
-    elif value > before.position and now_ns - last_ns >= APART_NS:
+    elif value > before.position and abs(now_ns - last_ns) >= APART_NS:
         steps = [(before.position, before.updated_ns)]
     for position, at_ns in steps:
         number += 1

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from event_listener.clock import cautious_ns
 from event_listener.proofs import Proof
 from event_listener.store import schema
 from event_listener.store.backend import Backend
@@ -37,7 +38,7 @@ class Proofs:
         """Wait for test events from now on. Raises StoreUnavailableError."""
         rows = [{**msgspec.structs.asdict(proof), "message_keys": json.dumps(proof.message_keys)} for proof in proofs]
         with self._backend.write() as connection:
-            _forget(connection, now_ns - KEEP_NS)
+            _forget(connection, min(now_ns, cautious_ns()) - KEEP_NS)
             self._backend.upsert(connection, schema.proof, rows, add=())
             self._backend.upsert(connection, schema.counter, [{"name": VERSION, "value": 1}], add=("value",))
 

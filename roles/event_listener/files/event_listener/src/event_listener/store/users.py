@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from event_listener import accounts
 from event_listener.accounts import Kind, Token, User, UserChange
+from event_listener.clock import cautious_ns
 from event_listener.policy import EVERYTHING, Action, Owner, PolicyError, Scope
 from event_listener.store import schema
 from event_listener.store.accounts import ensure_account, ensure_domain
@@ -173,12 +174,14 @@ class Users:
         """
         now = now_ns()
         user = self.get(name)
-        if user is not None and user.locked_until_ns > now:
-            return max(1, (user.locked_until_ns - now) // SECOND)
+        left = user.locked_until_ns - now if user is not None else 0
+        # Longer than a lock ever is: the clock was set back since.
+        if user is not None and 0 < left <= accounts.lock_seconds(user.failures) * SECOND:
+            return max(1, left // SECOND)
         if accounts.is_password(user, password) and user is not None and user.state == "enabled":
             with self._backend.write() as connection:
                 self._failures(connection, name, 0, 0)
-                expired = schema.api_token.c.expires_ns <= now
+                expired = schema.api_token.c.expires_ns <= cautious_ns()
                 connection.execute(delete(schema.api_token).where(expired))
             return self.add_token(name, "session", actor, actions=None, lifetime=lifetime, kind="session")
         failures = (user.failures if user else 0) + 1
