@@ -12,7 +12,7 @@ from event_listener.bookkeeper import Bookkeeper
 from event_listener.event import Category, Event, Level, Origin, Record, State
 from event_listener.jobs import JobState
 from event_listener.normalise.redfish import records
-from event_listener.settings_alerts import JobPurge, JobSettings
+from event_listener.settings_alerts import AlertSettings, JobPurge, JobSettings
 from event_listener.store import JobQuery, Store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,7 +68,7 @@ def everything(store):
 
 
 def told(store):
-    return [event.type for event in store.log.read_events_after(0, 1000) if event.type.startswith("RedfleetEvents")]
+    return [event.type for event in store.log.read_events_after(0, 1000) if event.type.startswith("RedfleetEvents.Job")]
 
 
 def only(store, *found):
@@ -254,7 +254,7 @@ def clocks():
 
 @pytest.fixture
 def keeper(store, clocks):
-    found = Bookkeeper(store, JobSettings(), lambda: False, clocks)
+    found = Bookkeeper(store, JobSettings(), AlertSettings(), lambda: False, clocks)
     found.begin()
     return found
 
@@ -301,7 +301,7 @@ def test_a_clock_jump_hangs_nobody(store, clocks, keeper):
     clocks.wait(600)
     keeper.judge()
     assert told(store) == []
-    Bookkeeper(store, JobSettings(hanging_after=1), lambda: True, clocks).judge()
+    Bookkeeper(store, JobSettings(hanging_after=1), AlertSettings(), lambda: True, clocks).judge()
     assert told(store) == []
     clocks.wait(3600)
     keeper.judge()
@@ -313,7 +313,7 @@ def test_a_restart_forgets_no_time(store, clocks):
     """A relay that is restarted every ten minutes finds a job that hangs all the same."""
     start(store, clocks, task("TaskStarted"))
     clocks.wait(3700)
-    Bookkeeper(store, JobSettings(), lambda: False, clocks).judge()
+    Bookkeeper(store, JobSettings(), AlertSettings(), lambda: False, clocks).judge()
     assert told(store) == ["RedfleetEvents.JobHangs"]
 
 
@@ -326,7 +326,7 @@ def test_old_jobs_are_removed(store, clocks, keeper):
         keeper.judge()
     assert len(everything(store)) == 3
     clocks.wait(86401)
-    kept = Bookkeeper(store, JobSettings(purge=JobPurge(delay=0)), lambda: False, clocks)
+    kept = Bookkeeper(store, JobSettings(purge=JobPurge(delay=0)), AlertSettings(), lambda: False, clocks)
     kept.judge()
     assert len(everything(store)) == 3
     keeper.judge()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The relay's thread that makes jobs of events, says which hang, and removes old ones.
+"""The relay's thread that makes jobs and alerts of events, says which jobs hang and sinks fail, and removes old ones.
 
 Every relay has one; where several share an event log, what each of them does counts once (store/reader.py).
 """
@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from event_listener.alert_rules import Rulebook
 from event_listener.lanes import LOOK_SECONDS, Wake
-from event_listener.settings_alerts import JobSettings
+from event_listener.settings_alerts import AlertSettings, JobSettings
 from event_listener.source_health import FairStart
 from event_listener.store import Store, StoreUnavailableError
 
@@ -29,20 +30,24 @@ class Bookkeeper:
         self,
         store: Store,
         jobs: JobSettings,
+        alerts: AlertSettings,
         behind: Callable[[], bool],
         clocks: Callable[[], tuple[int, float]] = lambda: (time.time_ns(), time.monotonic()),
     ) -> None:
-        self._store, self._jobs, self._behind, self._clocks = store, jobs, behind, clocks
+        self._store, self._jobs, self._alerts = store, jobs, alerts
+        self._behind, self._clocks = behind, clocks
+        self._alert_reader = store.alerts.reader(Rulebook(alerts))
         self._fair = FairStart(*clocks())
         self._fair.ns = 0  # what was so before the start is so still
 
     def begin(self) -> None:
         """Before the indexer runs: the first time, what is in the log already is over."""
         self._store.jobs.reader.begin()
+        self._alert_reader.reader.begin()
 
     def follow(self) -> bool:
         """Take in the next events; returns whether there are more. Raises StoreUnavailableError."""
-        return self._store.jobs.follow()
+        return any([self._store.jobs.follow(), self._alert_reader.follow()])
 
     def judge(self) -> None:
         """Say what hangs, and remove what is old. Raises StoreUnavailableError."""
@@ -50,11 +55,26 @@ class Bookkeeper:
         steady = self._fair.step(wall_ns, monotonic, listening=True)
         if steady and not self._behind():
             self._judge_jobs(wall_ns)
+        for name in self._store.conditions.judge_sinks(wall_ns, self._alerts.sink_fails_after):
+            logger.error("sink %s fails for too long; see `event-listener alerts list`", name)
+        self._purge(wall_ns)
+
+    def _purge(self, wall_ns: int) -> None:
         purge = self._jobs.purge
         if purge.delay and self._store.jobs.purge_due(wall_ns, purge.interval):
             gone = self._store.jobs.purge(wall_ns - purge.delay * DAY_NS)
             if gone:
                 logger.info("%d jobs older than %d days were removed", gone, purge.delay)
+
+        kept = self._alerts.purge
+        if self._store.alerts.purge_due(wall_ns, kept.interval):
+            gone = self._store.alerts.purge(
+                wall_ns,
+                resolved_before=wall_ns - kept.delay * DAY_NS if kept.delay else None,
+                archived_before=wall_ns - kept.archived_delay * DAY_NS if kept.archived_delay else None,
+            )
+            if gone:
+                logger.info("%d old alerts were removed", gone)
 
     def _judge_jobs(self, now_ns: int) -> None:
         """After a jump of the clock all get their full time again."""
@@ -83,6 +103,6 @@ class BookkeeperThread(threading.Thread):
                     judged = time.monotonic()
                     self._keeper.judge()
             except StoreUnavailableError as error:
-                logger.warning("jobs wait for the event log: %s", error)
+                logger.warning("jobs and alerts wait for the event log: %s", error)
                 self._stopped.wait(JUDGE_SECONDS)
             self._wake.wait(turn, LOOK_SECONDS)

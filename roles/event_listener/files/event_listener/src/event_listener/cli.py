@@ -11,6 +11,7 @@ from event_listener import __version__
 
 COMMANDS = {
     "accounts": "event_listener.commands.accounts:accounts",
+    "alerts": "event_listener.commands.alerts:alerts",
     "backup": "event_listener.commands.backup:backup",
     "check": "event_listener.commands.check:check",
     "credentials": "event_listener.commands.credentials:credentials",

@@ -13,6 +13,7 @@ import msgspec
 import yaml
 
 from event_listener.addresses import parse_networks
+from event_listener.alert_rules import problems as rule_problems
 from event_listener.routes import problems as route_problems
 from event_listener.settings import Settings
 from event_listener.settings_base import Secret
@@ -160,8 +161,10 @@ def _inconsistencies(settings: Settings) -> typing.Iterator[str]:
         ("manage.tokens", [item.name for item in settings.manage.tokens]),
         ("sinks", ["text_log", "json_lines", *(item.name for item in settings.sinks.bus())]),
         ("routes", [item.name for item in settings.routes]),
+        ("alert.rules", [item.name for item in settings.alert.rules]),
     ):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             yield f"{section}: the name {twice[0]} is given twice; each needs its own, so that it can be told in logs"
     yield from route_problems(settings.routes, [item.name for item in settings.sinks.bus()])
+    yield from rule_problems(settings.alert.rules)

@@ -47,6 +47,8 @@ class Action(enum.StrEnum):
     READ_EVENTS = "events.read"
     MANAGE_EVENTS = "events.manage"  # archive, delete, see what is archived
     READ_SOURCES = "sources.read"
+    READ_ALERTS = "alerts.read"
+    MANAGE_ALERTS = "alerts.manage"  # acknowledge, resolve, archive, delete
     MANAGE_ACCOUNTS = "accounts.manage"  # domains, accounts, users, tokens
     MANAGE_WEBHOOKS = "webhooks.manage"
     OPERATE = "listener.operate"  # everything else: the registry, quarantine, sinks, backfill
@@ -69,6 +71,8 @@ RIGHTS: dict[Action, dict[Role, Reach]] = {
     Action.READ_EVENTS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.MANAGE_EVENTS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.READ_SOURCES: _row(Reach.SUBTREE, Reach.ACCOUNT),
+    Action.READ_ALERTS: _row(Reach.SUBTREE, Reach.NOTHING),
+    Action.MANAGE_ALERTS: _row(Reach.SUBTREE, Reach.NOTHING),
     Action.MANAGE_ACCOUNTS: _row(Reach.SUBTREE, Reach.NOTHING),
     Action.MANAGE_WEBHOOKS: _row(Reach.SUBTREE, Reach.ACCOUNT),
     Action.OPERATE: _row(Reach.NOTHING, Reach.NOTHING),

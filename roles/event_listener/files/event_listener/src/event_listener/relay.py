@@ -135,7 +135,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     watcher = Watcher(Watch(store, lambda: ingest_answers(settings)), stop)
     judge = Judge(store, settings.state_dir, _expectation(settings), lambda: ingest_answers(settings))
     judging = JudgeThread(judge, settings.sources.health_interval, stop)
-    bookkeeper = Bookkeeper(store, settings.job, lambda: is_behind(store, settings.state_dir))
+    bookkeeper = Bookkeeper(store, settings.job, settings.alert, lambda: is_behind(store, settings.state_dir))
     bookkeeper.begin()
     bookkeeping = BookkeeperThread(bookkeeper, wake, stop)
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)

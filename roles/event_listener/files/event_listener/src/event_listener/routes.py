@@ -165,11 +165,11 @@ def _expression(text: str) -> Condition:
 
     def holds(event: Event, facts: SourceFacts) -> bool:
         shown = {**as_json(event), "labels": dict(facts.labels), "domain": facts.domain}
-        return _truth(compiled.search(shown))
+        return truth(compiled.search(shown))
 
     return holds
 
 
-def _truth(value: Any) -> bool:
+def truth(value: Any) -> bool:
     """True as JMESPath has it: everything but null, false, and empty text, lists and objects. 0 is true."""
     return value is not None and value is not False and value not in ("", [], {})

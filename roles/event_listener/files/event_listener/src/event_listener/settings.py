@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Meta, field
 
-from event_listener.settings_alerts import JobSettings
+from event_listener.settings_alerts import AlertSettings, JobSettings
 from event_listener.settings_base import Secret, Section, check_login
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_disk import Disk
@@ -283,6 +283,9 @@ class Settings(Section, frozen=True):
     sources: Annotated[
         SourcesSettings, Meta(description="What the listener finds out about BMCs and adds to their events.")
     ] = field(default_factory=SourcesSettings)
+    alert: Annotated[
+        AlertSettings, Meta(description="What an administrator should know of and do something about.")
+    ] = field(default_factory=AlertSettings)
     job: Annotated[JobSettings, Meta(description="Long-running jobs.")] = field(default_factory=JobSettings)
     openstack: Annotated[
         OpenStack | None, Meta(description="OpenStack's notifications as a source; without this section there is none.")

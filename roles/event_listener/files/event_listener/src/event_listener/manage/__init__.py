@@ -7,6 +7,7 @@ from flask import Flask
 
 from event_listener.manage import (
     accounts,
+    alerts,
     backfill,
     credentials,
     event_log,
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))
     app.register_blueprint(access.guard(event_log.blueprint(connection)))
+    app.register_blueprint(access.guard(alerts.blueprint(connection)))
     app.register_blueprint(access.guard(jobs.blueprint(connection)))
     app.register_blueprint(access.guard(stream.blueprint(live, settings.manage.stream_heartbeat)))
     app.register_blueprint(access.guard(trace.blueprint(settings, connection)))

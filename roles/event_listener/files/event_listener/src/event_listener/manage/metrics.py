@@ -21,6 +21,7 @@ from event_listener.manage.describe import describe
 from event_listener.metrics import collect_ingest
 from event_listener.settings import Settings
 from event_listener.store import Store, StoreUnavailableError
+from event_listener.store.alerts import by_level
 from event_listener.upkeep import FINDINGS
 
 PREFIX = "event_listener_"
@@ -77,9 +78,20 @@ class LogCollector(Collector):
         yield from _sinks(store)
         yield from self._sources(store)
         yield from _upkeep(store)
+        yield from self._alerts(store)
         jobs = {state: float(count) for state, count in store.jobs.counts().items()}
         yield _gauge("jobs_hanging", "Jobs without a sign of life for too long.", {"": jobs.pop("hanging")})
         yield _gauge("jobs", "Long-running jobs that are kept, by state.", jobs, "state")
+
+    def _alerts(self, store: Store) -> Iterator[Metric]:
+        counts = store.alerts.open_counts()
+        levels = {level: float(count) for level, count in by_level(counts).items()}
+        yield _gauge("alerts_open", "Open alerts, by level.", levels, "level")
+        text = "Open alerts, by rule, source and level; as many series as manage.metrics_sources."
+        family = GaugeMetricFamily(PREFIX + "alert", text, labels=["rule", "source", "level"])
+        for labels, count in sorted(counts.items())[: self._settings.manage.metrics_sources]:
+            family.add_metric(list(labels), count)
+        yield family
 
     def _journal(self, store: Store) -> Iterator[Metric]:
         try:

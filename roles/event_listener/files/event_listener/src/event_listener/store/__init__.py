@@ -16,9 +16,11 @@ from event_listener.settings import EventLogSettings
 from event_listener.store import migrations, schema
 from event_listener.store.accounts import Tree
 from event_listener.store.actions import Actor
+from event_listener.store.alerts import AlertQuery, Alerts, AlertsRefusedError
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
 from event_listener.store.checkpoints import INDEXED, Checkpoints, History
 from event_listener.store.cloud import Cloud, Known
+from event_listener.store.conditions import Conditions
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
 from event_listener.store.deliveries import Deliveries, Delivery, DeliveryQuery, Tried
 from event_listener.store.given_up import GivenUp, Loss
@@ -50,10 +52,14 @@ __all__ = [
     "PAUSED_HOLDER",
     "Activity",
     "Actor",
+    "AlertQuery",
+    "Alerts",
+    "AlertsRefusedError",
     "Arrival",
     "Care",
     "Checkpoints",
     "Cloud",
+    "Conditions",
     "Cursors",
     "Deliveries",
     "Delivery",
@@ -135,6 +141,8 @@ class Store:
         self.webhooks = Webhooks(backend)
         self.deliveries = Deliveries(backend)
         self.scans = Scans(backend)
+        self.alerts = Alerts(backend)
+        self.conditions = Conditions(backend)
         with backend.read() as connection:
             current = migrations.is_current(connection)
         if not current:

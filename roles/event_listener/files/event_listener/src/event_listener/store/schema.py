@@ -450,3 +450,44 @@ cloud_object = Table(
     _text("body"),  # JSON
     _number("seen_ns"),
 )
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("seq", Seq, nullable=False, unique=True),  # of its first event's arrival: pages follow it
+    Column("id", Text, primary_key=True),
+    _text("fingerprint"),
+    _text("subject"),
+    _text("rule"),
+    _text("source"),
+    _text("site", nullable=True),
+    _text("domain"),
+    _text("account", nullable=True),
+    _text("level"),
+    _text("type"),
+    _text("resource_type", nullable=True),
+    _text("resource_id", nullable=True),
+    _text("message", nullable=True),
+    _text("state"),
+    _number("important"),
+    _number("count"),
+    _number("sent"),
+    _number("first_ns"),
+    _number("last_ns"),
+    _text("first_event"),
+    _text("last_event"),
+    _number("acknowledged_ns", nullable=True),
+    _text("acknowledged_by", nullable=True),
+    _number("resolved_ns", nullable=True),
+    _text("resolved_by", nullable=True),
+    _number("archived_ns", nullable=True),
+    Index("alert_fingerprint", "fingerprint", "state"),
+    Index("alert_subject", "subject", "state"),
+    Index("alert_state", "state", "seq"),
+    Index("alert_source", "source", "rule", "state"),
+    Index("alert_owner", "domain", "account", "seq"),
+    Index("alert_resolved", "resolved_ns"),
+    Index("alert_archived", "archived_ns"),
+)
+
+condition = Table("condition", metadata, Column("name", Text, primary_key=True), _number("since_ns"), _text("reason"))
