@@ -54,9 +54,9 @@ class SlowDisk(Journal):
 
     seconds = 0.0
 
-    def append(self, entries):
+    def append(self, entries, note=None):
         """Store the entries, then sleep as a slow fsync would."""
-        numbers = super().append(entries)
+        numbers = super().append(entries, note)
         time.sleep(self.seconds)
         return numbers
 

@@ -2,24 +2,28 @@
 """Events per second: acknowledged durably, with the journal off, and bare Flask; same load, interleaved, medians.
 
     PYTHONPATH=. python tests/benchmarks/ingest.py [--rounds 3] [--seconds 3] [--state-dir DIR] [--sync-ms 5]
+        [--dmtf DIR]      # a checkout of github.com/DMTF/Redfish-Event-Listener, measured beside it
 
 The load is wrk, which shares the machine with the servers. A run in which one of the two workers did less than half of
-the other's work is not counted: keep-alive connections can pile up on one. It takes about two minutes.
+the other's work is not counted: keep-alive connections can pile up on one. It takes about three minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import json
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import trustme
@@ -29,6 +33,8 @@ from event_listener import config_file, probe
 from tests.integration.listener_process import children, free_port, is_writer
 
 STACKS = ("durable", "off", "bare")
+BEHIND = "behind nginx"  # the product with its nginx, where every event is a new TLS connection
+DMTF = "dmtf"
 MODES = {
     "keep-alive, 32 connections": {"connections": 32, "tls": False},
     "keep-alive, 256 connections": {"connections": 256, "tls": False},
@@ -39,7 +45,10 @@ TARGETS = {
     ("keep-alive, 256 connections", "off"): 0.8,
     ("keep-alive, 32 connections", "bare"): 0.6,
     ("new TLS connection per event", "bare"): 0.75,
+    ("keep-alive, 32 connections", DMTF): 1.2,
+    ("new TLS connection per event", DMTF): 1.3,
 }
+BEHIND_TARGET = 3.2  # times the DMTF listener
 EVENT = {
     "@odata.type": "#Event.v1_7_0.Event", "Id": "1", "Name": "Event Array", "Context": "rack-7",
     "Events": [{
@@ -64,13 +73,20 @@ class Server:
 
     def __init__(self, stack: str, mode: str, directory: Path, certificates: dict[str, str], slow: float = 0) -> None:
         self.stack, self.mode, self.tls = stack, mode, MODES[mode]["tls"]
-        self.directory = directory / f"{stack}-{'tls' if self.tls else 'plain'}-{MODES[mode]['connections']}"
+        self.directory = (
+            directory / f"{stack.replace(' ', '-')}-{'tls' if self.tls else 'plain'}-{MODES[mode]['connections']}"
+        )
         self.directory.mkdir(parents=True)
         (self.directory / "password").write_text(PASSWORD)
         self.port = free_port()
         credential = {"name": "b", "username": "bmc", "password": {"file": str(self.directory / "password")}}
-        ingest = {"bind": [f"127.0.0.1:{self.port}"], "credentials": [credential], "plain_http": not self.tls}
-        settings = {"state_dir": str(self.directory), "user": "root", "ingest": ingest | {"tls": certificates}}
+        bind = f"127.0.0.1:{self.port}"
+        ingest = {"bind": [bind], "credentials": [credential], "plain_http": not self.tls, "tls": certificates}
+        settings = {"state_dir": str(self.directory), "user": "root", "ingest": ingest}
+        if stack == BEHIND:
+            settings["nginx"] = {"enabled": True, "bind": [bind]}
+            inside = f"unix:{self.directory}/ingest.sock"
+            ingest |= {"bind": [inside], "plain_http": True, "trusted_proxies": ["unix"]}
         config = self.directory / "config.yml"
         config.write_text(yaml.safe_dump(settings))
         close = 'wrk.headers["Connection"] = "close"' if self.tls else ""
@@ -78,19 +94,27 @@ class Server:
         self.script = self.directory / "post.lua"
         self.script.write_text(SCRIPT.format(body=json.dumps(EVENT), credentials=credentials, close=close))
         program = Path(__file__).with_name("_ingest_stacks.py")
-        with (self.directory / "log").open("w") as log:
-            command = [sys.executable, str(program), stack, str(config), str(slow)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        commands = [[sys.executable, str(program), "durable" if stack == BEHIND else stack, str(config), str(slow)]]
+        if stack == BEHIND:
+            commands.append([sys.executable, "-m", "event_listener", "nginx", "--config", str(config)])
         loaded = config_file.load(config)
-        deadline = time.monotonic() + 20
-        while not probe.ingest_answers(loaded):
+        self._start(commands, lambda: probe.ingest_answers(loaded))
+
+    def _start(self, commands: list[list[str]], answers: Callable[[], bool]) -> None:
+        with (self.directory / "log").open("w") as log:
+            self.processes = [
+                subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory) for command in commands
+            ]
+        deadline = time.monotonic() + 30
+        while not answers():
             if time.monotonic() > deadline:
-                sys.exit(f"{stack} doesn't answer:\n{(self.directory / 'log').read_text()}")
+                self.stop()
+                sys.exit(f"{self.stack} doesn't answer:\n{(self.directory / 'log').read_text()}")
             time.sleep(0.1)
 
     def measure(self, seconds: int) -> float | None:
         """Return acknowledged events per second; None when one worker did most of it."""
-        workers = [pid for pid in children(self.process.pid) if not is_writer(pid)]
+        workers = [pid for pid in children(self.processes[0].pid) if not is_writer(pid)]
         before = [cpu_ticks(pid) for pid in workers]
         scheme = "https" if self.tls else "http"
         command = ["wrk", "-t1", f"-c{MODES[self.mode]['connections']}", f"-d{seconds}s", "-s", str(self.script)]
@@ -101,12 +125,47 @@ class Server:
             sys.exit(f"{self.stack} refused events:\n{done.stdout}")
         shares = sorted(cpu_ticks(pid) - ticks for pid, ticks in zip(workers, before, strict=True))
         rate = float(re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)[1])
-        return rate if shares[0] * 2 >= shares[-1] else None
+        return rate if not shares or shares[0] * 2 >= shares[-1] else None
 
     def stop(self) -> None:
         """End it."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+class Dmtf(Server):
+    """The DMTF listener of a checkout, with the same credentials; it appends to a file and never syncs."""
+
+    def __init__(self, mode: str, directory: Path, certificates: dict[str, str], checkout: Path) -> None:
+        self.stack, self.mode, self.tls = DMTF, mode, MODES[mode]["tls"]
+        self.directory = directory / f"dmtf-{'tls' if self.tls else 'plain'}-{MODES[mode]['connections']}"
+        self.directory.mkdir(parents=True)
+        self.port = free_port()
+        config = self.directory / "config.ini"
+        config.write_text(
+            f"[SystemInformation]\nListenerIP = 127.0.0.1\nListenerPort = {self.port}\nUseSSL = {self.tls}\n"
+            f"[CertificateDetails]\ncertfile = {certificates['certificate']}\nkeyfile = {certificates['key']}\n"
+            "[SubscriptionDetails]\nDestination = https://127.0.0.1/\n"
+            f"[ListenerAuthentication]\nUserName = bmc\nPassword = {PASSWORD}\n"
+            "[ServerInformation]\nServerIPs = []\nUserNames = []\nPasswords = []\n"
+        )
+        close = 'wrk.headers["Connection"] = "close"' if self.tls else ""
+        credentials = base64.b64encode(f"bmc:{PASSWORD}".encode()).decode()
+        self.script = self.directory / "post.lua"
+        self.script.write_text(SCRIPT.format(body=json.dumps(EVENT), credentials=credentials, close=close))
+        program = checkout.resolve() / "RedfishEventListener_v1.py"
+        self._start([[sys.executable, str(program), "-c", str(config)]], self._listens)
+
+    def _listens(self) -> bool:
+        # It serves one connection after the other: this one is closed at once.
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
 
 
 def cpu_ticks(pid: int) -> int:
@@ -119,8 +178,11 @@ def measure_mode(
     mode: str, directory: Path, certificates: dict[str, str], options: argparse.Namespace
 ) -> dict[str, float]:
     """Return the median of each stack; the stacks take turns, so that a busy machine is busy for all."""
-    servers = [Server(stack, mode, directory, certificates, options.sync_ms) for stack in STACKS]
-    found: dict[str, list[float]] = {stack: [] for stack in STACKS}
+    stacks = (*STACKS, BEHIND) if MODES[mode]["tls"] else STACKS
+    servers = [Server(stack, mode, directory, certificates, options.sync_ms) for stack in stacks]
+    if options.dmtf is not None:
+        servers.append(Dmtf(mode, directory, certificates, options.dmtf))
+    found: dict[str, list[float]] = {server.stack: [] for server in servers}
     skewed = 0
     try:
         for server in servers:
@@ -144,13 +206,15 @@ def report(mode: str, medians: dict[str, float]) -> bool:
     """Print one mode; return whether its targets are met."""
     print(f"{mode}: " + ", ".join(f"{stack} {rate:,.0f}/s" for stack, rate in medians.items()))
     good = True
-    for other in ("off", "bare"):
-        if "durable" not in medians or other not in medians:
+    pairs = [("durable", other, TARGETS.get((mode, other))) for other in ("off", "bare", DMTF)]
+    pairs += [(BEHIND, DMTF, BEHIND_TARGET), (BEHIND, "durable", None)]
+    for ours, other, target in pairs:
+        if ours not in medians or other not in medians:
             continue
-        ratio, target = medians["durable"] / medians[other], TARGETS.get((mode, other))
+        ratio = medians[ours] / medians[other]
         verdict = "" if target is None else f" (target {target}: {'met' if ratio >= target else 'MISSED'})"
         good = good and (target is None or ratio >= target)
-        print(f"  durable / {other} = {ratio:.2f}{verdict}")
+        print(f"  {ours} / {other} = {ratio:.2f}{verdict}")
     return good
 
 
@@ -160,6 +224,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--state-dir", type=Path, help="where the journals go; default: the temporary directory")
+    parser.add_argument("--dmtf", type=Path, help="a checkout of the DMTF Redfish Event Listener, to measure it too")
     parser.add_argument("--sync-ms", type=float, default=0, help="what each transaction takes longer: a slower disk")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
