@@ -117,6 +117,73 @@ def test_everybody_sees_their_own(logged_in, name):
     assert {source["name"] for source in asks("GET", "/api/v1/sources")["sources"]} == wanted
 
 
+@pytest.mark.parametrize("name", ["admin-a", "admin-b", "user-ax", "user-bx", "user-abx"])
+def test_types_and_exports_hold_nothing_of_others(app, logged_in, name):
+    asks = logged_in[name]
+    wanted = {f"s{n}" for n, owner in enumerate(OWNERS) if policy.allowed(principal(name), Action.READ_EVENTS, owner)}
+    counted = asks("GET", "/api/v1/events/types?type=Test.*")["types"]
+    assert sum(one["count"] for one in counted) == len(wanted)
+    assert asks("GET", "/api/v1/events?type=Test.*&limit=1&total=true")["total"] == len(wanted)
+    headers = {"Authorization": f"Bearer {asks._token}"}
+    client = app.test_client()
+    for form in ("", "/json"):
+        answer = client.get(f"/api/v1/events/export{form}?type=Test.*&payload=true", headers=headers)
+        assert answer.status_code == 200, answer.text
+        whole = map(json.dumps, answer.get_json()["events"]) if form else answer.text.splitlines()
+        answer.close()
+        assert {json.loads(line)["source"] for line in whole} == wanted
+    for keyword in ("test", "s*", " ".join(f"s{n}" for n in range(9))):
+        found = asks("GET", f"/api/v1/events?type=Test.*&keyword={keyword}")["events"]
+        assert {event["source"] for event in found} == (wanted if keyword[0] in "t" or "*" in keyword else set())
+
+
+@pytest.mark.parametrize("deed", ["archive", "delete"])
+def test_nobody_archives_or_deletes_what_others_have(logged_in, root, deed):
+    """By id, by query, by whatever filter; and a cursor of somebody else widens nothing."""
+    before = root("GET", "/api/v1/events?type=Test.Event&archived=all")["events"]
+    user = logged_in["user-bx"]
+    user("POST", f"/api/v1/events/{deed}", 404, id=["s0-0-0"])
+    user("POST", f"/api/v1/events/{deed}", 404, id=["s2-0-0", "s1-0-0"])
+    user("POST", f"/api/v1/events/{deed}", 400)
+    user("POST", f"/api/v1/events/{deed}", 400, dry_run=True)
+    user("POST", f"/api/v1/events/{deed}", 400, ids=["s2-0-0"])
+    user("POST", f"/api/v1/events/{deed}", 400, id=["s2-0-0"], scope={"reach": 3})
+    for filters in ({"source": ["s1"]}, {"domain": ["/"]}, {"account": ["y"]}, {"below": "/ab/"}, {"keyword": "s1"}):
+        assert user("POST", f"/api/v1/events/{deed}", **filters)["affected"] == 0
+    assert user("POST", f"/api/v1/events/{deed}", below="/", type=["Test.*"], dry_run=True)["affected"] == 1
+    assert root("GET", "/api/v1/events?type=Test.Event&archived=all")["events"] == before
+    cursor = root("GET", "/api/v1/events?type=Test.Event&limit=1")["cursor"]
+    assert {event["source"] for event in user("GET", f"/api/v1/events?type=Test.Event&cursor={cursor}")["events"]} <= {
+        "s2"
+    }
+    user("GET", f"/api/v1/events?cursor={cursor}", 400)
+    user("GET", "/api/v1/events?cursor=eyJh", 400)
+
+
+def test_archived_is_seen_by_who_may_archive(app, logged_in):
+    user = logged_in["user-abx"]
+    assert user("POST", "/api/v1/events/archive", id=["s4-0-0"]) == {"affected": 1, "dry_run": False}
+    user("GET", "/api/v1/events/s4-0-0", 404)
+    user("GET", "/api/v1/events/s4-0-0/raw", 404)
+    assert user("GET", "/api/v1/events/s4-0-0?archived=all")["id"] == "s4-0-0"
+    assert [event["id"] for event in user("GET", "/api/v1/events?archived=true")["events"]] == ["s4-0-0"]
+    made = user("POST", "/api/v1/me/tokens", 201, name="only", actions=["events.read"])
+    limited = Api(app, made["secret"])
+    assert "s4-0-0" not in {event["id"] for event in limited("GET", "/api/v1/events")["events"]}
+    for path in (
+        "events?archived=all",
+        "events/s4-0-0?archived=true",
+        "events/types?archived=all",
+        "events/export?archived=all",
+    ):
+        limited("GET", f"/api/v1/{path}", 403)
+    limited("POST", "/api/v1/events/archive", 403, id=["s4-0-0"])
+    with app.test_request_context():
+        store = app.extensions["live"].connection.store
+        with store._backend.write() as connection:
+            connection.exec_driver_sql("DELETE FROM event_mark")
+
+
 @pytest.mark.parametrize(
     "query", ["domain=/", "domain=/ab/", "below=/", "account=y", "domain=/a/&account=x", "order=asc"]
 )

@@ -35,7 +35,7 @@ from event_listener.source_health import Expectation
 from event_listener.steward import Steward, StewardThread
 from event_listener.store import Store, StoreBrokenError, StoreUnavailableError, left_behind, open_store, sqlite_path
 from event_listener.store.migrations import NewerSchemaError
-from event_listener.tidy import TidyThread
+from event_listener.tidy import Tidy, TidyThread
 from event_listener.watch import Watch, Watcher
 
 logger = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     bookkeeper.begin()
     bookkeeping = BookkeeperThread(bookkeeper, wake, stop)
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
-    tidying = TidyThread(store, stop)
+    tidying = TidyThread(Tidy(settings, store), stop)
     scanning = workers(sinks, settings, store, stop)
     threads = (*lanes, *scanning, watcher, judging, bookkeeping, steward, tidying)
     for thread in (*threads, Keeper((lane.place for lane in lanes), stop)):

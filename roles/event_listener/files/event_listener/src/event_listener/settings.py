@@ -17,7 +17,8 @@ from event_listener.settings_alerts import AlertSettings, JobSettings
 from event_listener.settings_base import Secret, Section, check_login
 from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, Publish, Route, SyslogSink
 from event_listener.settings_disk import Disk
-from event_listener.settings_files import FileSink
+from event_listener.settings_events import EventSettings
+from event_listener.settings_files import FileSink, TextLogSink
 from event_listener.settings_inputs import OpenStack
 from event_listener.settings_nginx import Nginx
 from event_listener.settings_scans import HttpScanSink, QualysSink
@@ -227,8 +228,8 @@ class Sinks(Section, frozen=True):
     """Where events go beside the event log."""
 
     text_log: Annotated[
-        FileSink, Meta(description="`Events_<address>.txt`, as the DMTF Redfish Event Listener writes them.")
-    ] = field(default_factory=FileSink)
+        TextLogSink, Meta(description="`Events_<address>.txt`, as the DMTF Redfish Event Listener writes them.")
+    ] = field(default_factory=TextLogSink)
     json_lines: Annotated[
         FileSink, Meta(description="`Events_<address>.jsonl`: one JSON object per event record and line.")
     ] = field(default_factory=FileSink)
@@ -279,6 +280,9 @@ class Settings(Section, frozen=True):
         default_factory=EventLogSettings
     )
     disk: Annotated[Disk, Meta(description="Bounds of what is kept on the disk.")] = field(default_factory=Disk)
+    event: Annotated[EventSettings, Meta(description="How long events are kept.")] = field(
+        default_factory=EventSettings
+    )
     sinks: Annotated[Sinks, Meta(description="Where events go beside the event log.")] = field(default_factory=Sinks)
     sources: Annotated[
         SourcesSettings, Meta(description="What the listener finds out about BMCs and adds to their events.")

@@ -13,6 +13,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A part of the configuration file. Unknown keys are an error, because a misspelt setting would be none."""
 
 
+Required = Annotated[
+    bool, Meta(description="Events that it hasn't got yet aren't purged, for as long as `retain_for` says.")
+]
+
+
 class Secret(Section, frozen=True):
     """Where a secret is found; the configuration file itself never holds one. Exactly one of the three."""
 

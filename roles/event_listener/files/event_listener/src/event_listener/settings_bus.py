@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from event_listener.event import Category, Level, Origin
-from event_listener.settings_base import Secret, Section
+from event_listener.settings_base import Required, Secret, Section
 
 SinkName = Annotated[
     str,
@@ -118,6 +118,7 @@ class BusSink(Section, frozen=True):
     batch_interval: BatchInterval = 0.0
     timeout: Timeout = 10.0
     retain_for: RetainFor = 0.0
+    required: Required = False
 
 
 class SyslogSink(BusSink, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from event_listener.settings_base import Section
+from event_listener.settings_base import Required, Section
 
 
 class Rotate(Section, frozen=True):
@@ -47,3 +47,17 @@ class FileSink(Section, frozen=True):
     ] = 0.5
     max_open_files: Annotated[int, Meta(ge=8, le=65536, description="Files kept open; others are opened again.")] = 256
     rotate: Annotated[Rotate, Meta(description="Rotation and retention.")] = field(default_factory=Rotate)
+    required: Required = False
+    retain_for: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Seconds that events wait for a required sink before they may be purged; 0: for ever.",
+        ),
+    ] = 0.0
+
+
+class TextLogSink(FileSink, frozen=True):
+    """Files of this host, one per source, named `Events_<address>.txt`."""
+
+    required: Required = True

@@ -1,36 +1,130 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The relay's thread that makes the event log searchable."""
+"""The relay's thread that keeps the event log tidy: makes it searchable, and removes what is deleted or old.
+
+Removing takes a third of the time at most, in short transactions: whoever stores events doesn't feel it. What a kill
+broke off goes on after the next start.
+"""
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
+import time
+from collections.abc import Callable, Iterator
 
-from event_listener.store import Store, StoreUnavailableError
+from event_listener.places import cursor_name
+from event_listener.reserve import Reserve
+from event_listener.settings import Settings
+from event_listener.settings_bus import BusSink
+from event_listener.settings_files import FileSink
+from event_listener.store import Removed, Store, StoreUnavailableError, Waiting
 from event_listener.store.search import BATCH
 
 logger = logging.getLogger(__name__)
 
 _APART = 1.0  # seconds: what arrives meanwhile is indexed at once, which costs less than by ones
+_LOOK = 10.0  # seconds between looks for what somebody deleted
+_REST = 2.0  # times as long as a batch took, nothing is removed
+_DAY_NS = 86_400_000_000_000
+UNFINISHED = "event.purge"  # a cursor: before when the purge that runs removes; 0: none does
+
+
+class Tidy:
+    """One step after another; for one thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        now_ns: Callable[[], int] = time.time_ns,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings, self._store, self._now_ns, self._clock = settings, store, now_ns, clock
+        self._reserve = Reserve(settings.state_dir, settings.disk.reserve)
+        self._removing: Iterator[int] | None = None
+        self._indexed = self._looked = -_LOOK
+
+    def step(self) -> float:
+        """Index what is new, and remove a batch; returns how many seconds to wait. Raises StoreUnavailableError."""
+        began = self._clock()
+        behind = False
+        if began - self._indexed >= _APART:
+            behind = self._store.search.step() == BATCH
+            self._indexed = -_LOOK if behind else began
+        if self._removing is None and began - self._looked >= _LOOK:
+            self._looked, self._removing = began, self.removing()
+        if self._removing is not None:
+            began = self._clock()
+            removing, self._removing = self._removing, None  # one that fails begins anew
+            if next(removing, None) is not None:
+                self._removing = removing
+                return (self._clock() - began) * _REST
+        return 0.0 if behind else _APART
+
+    def removing(self) -> Iterator[int]:
+        """Remove what is deleted, and once in an interval what is old: a batch with each step, and how many it had."""
+        purge, waiting, limit = self._store.purge, self.waiting(), self._settings.event.purge.batch
+        yield from self._walk("deleted", lambda at: purge.deleted(at, waiting, limit))
+        settings, now = self._settings.event.purge, self._now_ns()
+        before = self._store.cursors.get(UNFINISHED) or 0
+        if not before and (settings.delay or settings.archived_delay) and purge.is_due(now, settings.interval):
+            before = now
+            self._store.cursors.advance(UNFINISHED, before)
+        if not before:
+            return
+        if settings.delay:
+            old = before - settings.delay * _DAY_NS
+            yield from self._walk("old", lambda at: purge.old(old, at, waiting, limit))
+            yield from self._walk("without events", lambda at: purge.bare(old, at, waiting, limit))
+        if settings.archived_delay:
+            kept = before - settings.archived_delay * _DAY_NS
+            yield from self._walk("archived long ago", lambda at: purge.archived(kept, at, waiting, limit))
+        self._store.cursors.advance(UNFINISHED, 0)
+
+    def waiting(self) -> list[Waiting]:
+        """How far the required sinks are: each host's, where hosts share the event log."""
+        sinks: list[tuple[str, FileSink | BusSink]] = [(one.name, one) for one in self._settings.sinks.bus()]
+        files = {"text_log": self._settings.sinks.text_log, "json_lines": self._settings.sinks.json_lines}
+        sinks += [(name, one) for name, one in files.items() if one.enabled]
+        positions = self._store.cursors.all()
+        found = []
+        for name, section in sinks:
+            if section.required:
+                places = [at for key, at in positions.items() if key.partition("@")[0] == cursor_name(name)]
+                given_up = self._now_ns() - int(section.retain_for * 1e9) if section.retain_for else 0
+                found.append(Waiting("payload" if name == "text_log" else "event", min(places, default=0), given_up))
+        return found
+
+    def _walk(self, what: str, remove: Callable[[int], Removed]) -> Iterator[int]:
+        total, at = 0, 0
+        while True:
+            removed = self._reserve.lend(functools.partial(remove, at), StoreUnavailableError)
+            total += removed.count
+            yield removed.count
+            if removed.resume is None:
+                break
+            at = removed.resume
+        if total:
+            logger.info("%d events that were %s are removed for good", total, what)
 
 
 class TidyThread(threading.Thread):
-    """Indexes once a second, and without a break while it is behind, until told to stop."""
+    """Keeps the log tidy until told to stop."""
 
-    def __init__(self, store: Store, stop: threading.Event) -> None:
+    def __init__(self, tidy: Tidy, stop: threading.Event) -> None:
         super().__init__(name="tidy")
-        self._store, self._stopped = store, stop
+        self._tidy, self._stopped = tidy, stop
 
     def run(self) -> None:
         """Until told to stop; an event log that can't be used is waited for."""
-        failed = ""
-        more = False
-        while not self._stopped.wait(0 if more else _APART):
-            more = False
+        failed, pause = "", 0.0
+        while not self._stopped.wait(pause):
             try:
-                more = self._store.search.step() == BATCH
+                pause = self._tidy.step()
                 failed = ""
-            except StoreUnavailableError as error:
+            except (StoreUnavailableError, OSError) as error:
+                pause = _LOOK
                 if str(error) != failed:  # once per cause
                     failed = str(error)
-                    logger.warning("searching waits for the event log: %s", error)
+                    logger.warning("searching and purging wait for the event log: %s", error)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -12,32 +12,21 @@ import msgspec
 
 from event_listener import topic
 from event_listener.commands import with_settings
+from event_listener.commands.event_log import archive, asked_for, delete, export, filters, types
 from event_listener.commands.store_access import as_lines, opened, printable
 from event_listener.console import details
 from event_listener.event import Event, as_json
-from event_listener.parameters import query
 from event_listener.routes import key_of
 from event_listener.settings import Settings
 from event_listener.store import MAX_LIMIT, Query, Store
 
 _POLL_SECONDS = 0.3
-_FILTERS = ("source", "type", "category", "level", "origin", "id")
 
 
-def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    for name in reversed(_FILTERS):
-        command = click.option(f"--{name}", multiple=True, metavar="TEXT", help=f"Only this {name}; repeatable.")(
-            command
-        )
-    return command
-
-
-@click.command(short_help="Print received events, or follow them.")
+@click.group(short_help="Print received events, or follow them; export, archive, delete.", invoke_without_command=True)
 @with_settings
-@_filters
+@filters
 @click.option("--topic", "topics", multiple=True, metavar="PATTERN", help="Only these: *.AlertEvent.#; repeatable.")
-@click.option("--since", metavar="TIME", help="Received at or after: 2026-11-22T02:54:34Z, or an age as 5m, 2h, 7d.")
-@click.option("--until", metavar="TIME", help="Received before; the same forms.")
 @click.option("-n", "--limit", type=click.IntRange(0, MAX_LIMIT), default=20, show_default=True, help="Last events.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what arrives, until Ctrl-C.")
 @click.option("--json", "form", flag_value="json", help="One JSON object per line, as the API shows events.")
@@ -46,9 +35,10 @@ def events(
     settings: Settings, limit: int, follow: bool, form: str | None, topics: tuple[str, ...], **given: Any
 ) -> None:
     """Print the last events that fit, oldest first."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     with opened(settings) as store:
-        texts = {name: [value] if isinstance(value, str) else list(value) for name, value in given.items() if value}
-        asked = query(texts, time.time_ns())
+        asked = asked_for(given)
         printer = _Printer(store, form, topics)
         head = store.log.head()
         if limit:
@@ -123,3 +113,7 @@ class _Printer:
             lines += [f"Event Counter for Host {payload.address} = {count}", ""]
             for line in lines:
                 click.echo(printable(line))
+
+
+for command in (export, types, archive, delete):
+    events.add_command(command)

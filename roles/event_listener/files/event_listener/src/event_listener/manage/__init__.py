@@ -47,7 +47,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["live"] = live
     problems.install(app)
     app.register_blueprint(access.guard(events.blueprint(connection)))
-    app.register_blueprint(access.guard(event_log.blueprint(connection)))
+    app.register_blueprint(access.guard(event_log.blueprint(connection, settings.manage.stream_timeout)))
     app.register_blueprint(access.guard(alerts.blueprint(connection)))
     app.register_blueprint(access.guard(jobs.blueprint(connection)))
     app.register_blueprint(access.guard(stream.blueprint(live, settings.manage.stream_heartbeat)))

@@ -18,7 +18,7 @@ from event_listener.parameters import ParameterError
 from event_listener.policy import PolicyError
 from event_listener.proofs import InvalidProofError
 from event_listener.registry import InvalidSourceError
-from event_listener.store import RegistriesFullError, StoreUnavailableError
+from event_listener.store import NotThereError, RegistriesFullError, StoreUnavailableError, TooMuchError
 from event_listener.upkeep import InvalidUpkeepError
 from event_listener.webhooks.model import WebhookConflictError
 
@@ -55,7 +55,12 @@ def install(app: Flask) -> None:
                 answer.headers[name] = value
         return answer
 
+    @app.errorhandler(NotThereError)
+    def _not_there(error: Exception) -> Response:
+        return problem(404, str(error))
+
     @app.errorhandler(ParameterError)
+    @app.errorhandler(TooMuchError)
     @app.errorhandler(PolicyError)
     @app.errorhandler(InvalidSourceError)
     @app.errorhandler(InvalidRegistryError)

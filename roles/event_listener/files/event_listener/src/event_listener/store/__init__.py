@@ -22,6 +22,7 @@ from event_listener.store.checkpoints import INDEXED, Checkpoints, History
 from event_listener.store.cloud import Cloud, Known
 from event_listener.store.conditions import Conditions
 from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
+from event_listener.store.deeds import Deed, Deeds, NotThereError, TooMuchError
 from event_listener.store.deliveries import Deliveries, Delivery, DeliveryQuery, Tried
 from event_listener.store.given_up import GivenUp, Loss
 from event_listener.store.jobs import JobQuery, Jobs
@@ -32,6 +33,7 @@ from event_listener.store.move import marker
 from event_listener.store.own import own_arrival
 from event_listener.store.postgresql import PostgreSQLBackend
 from event_listener.store.proofs import Proofs, Settled
+from event_listener.store.purge import Purge, Removed, Waiting
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import Page, Queries
 from event_listener.store.question import MAX_LIMIT, Query
@@ -61,6 +63,8 @@ __all__ = [
     "Cloud",
     "Conditions",
     "Cursors",
+    "Deed",
+    "Deeds",
     "Deliveries",
     "Delivery",
     "DeliveryQuery",
@@ -78,15 +82,18 @@ __all__ = [
     "Listed",
     "Loss",
     "MessageRegistries",
+    "NotThereError",
     "Outage",
     "Page",
     "Place",
     "Proofs",
+    "Purge",
     "Quarantine",
     "Queries",
     "Query",
     "RegistriesFullError",
     "Rejected",
+    "Removed",
     "ResourceState",
     "Scans",
     "Search",
@@ -98,11 +105,13 @@ __all__ = [
     "StoreBrokenError",
     "StoreUnavailableError",
     "Stored",
+    "TooMuchError",
     "Tree",
     "Tried",
     "Unit",
     "Upkeep",
     "Users",
+    "Waiting",
     "Webhooks",
     "Written",
     "left_behind",
@@ -138,6 +147,8 @@ class Store:
         self.users = Users(backend)
         self.jobs = Jobs(backend)
         self.search = Search(backend)
+        self.deeds = Deeds(backend)
+        self.purge = Purge(backend)
         self.webhooks = Webhooks(backend)
         self.deliveries = Deliveries(backend)
         self.scans = Scans(backend)

@@ -174,6 +174,7 @@ class EventLog:
             for table in (schema.payload, schema.event):
                 ahead = seq - rows.last(connection, table)
                 if ahead > 0:
+                    rows.removed(connection, table, ahead)
                     rows.take(connection, table, ahead)
 
     def before(self, received_ns: int) -> int:

@@ -89,6 +89,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             not self.type or self.takes_type(event.type)
         )
 
+    def names_some(self) -> bool:
+        """Whether there is a condition at all, beside what the asker may see."""
+        periods = self.since_ns is not None or self.until_ns is not None
+        return periods or bool(self.below or self.keyword) or any(getattr(self, name) for name in SETS)
+
     def takes_type(self, name: str) -> bool:
         """Whether a type is asked for: one of ``type``, or matched by a pattern there."""
         return any(_pattern(one).fullmatch(name) if is_pattern(one) else one == name for one in self.type)

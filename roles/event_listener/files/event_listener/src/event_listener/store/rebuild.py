@@ -81,6 +81,13 @@ class Rebuild:
                 "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
                 (table.name, least + gap),
             )
+        run("DELETE FROM counter WHERE name LIKE 'removed:%'")
+        for table in (schema.payload, schema.event):
+            count = int(run(f'SELECT count(*) FROM "{table.name}"').fetchone()[0])  # noqa: S608 - ours
+            run(
+                "INSERT INTO counter (name, value) SELECT 'removed:' || name, value - ? FROM counter WHERE name = ?",
+                (count, table.name),
+            )
         if journal_id:
             run(
                 "INSERT INTO cursor (name, position, updated_ns) SELECT 'journal:' || ?1, coalesce(max(n), 0), 0 FROM "

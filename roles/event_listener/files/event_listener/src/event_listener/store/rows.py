@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, func, select
 
 from event_listener.event import Category, Event, Level, Origin, Payload, Record, State
 from event_listener.store import schema
@@ -93,3 +93,21 @@ def last(connection: Connection, table: Table) -> int:
     """The greatest sequence number given in a table; purging doesn't lower it."""
     row = schema.counter.c
     return int(connection.execute(select(row.value).where(row.name == table.name)).scalar() or 0)
+
+
+def removed(connection: Connection, table: Table, count: int) -> None:
+    """Note that so many rows are about to be removed, or were never made. Call it in that write transaction."""
+    row, name = schema.counter.c, f"removed:{table.name}"
+    known = how_many_removed(connection, table)
+    connection.execute(schema.counter.delete().where(row.name == name))
+    connection.execute(schema.counter.insert().values(name=name, value=known + count))
+
+
+def how_many_removed(connection: Connection, table: Table) -> int:
+    """How many of the numbers that were given have no row; until one is removed, only those at the start."""
+    row = schema.counter.c
+    known = connection.execute(select(row.value).where(row.name == f"removed:{table.name}")).scalar()
+    if known is not None:
+        return int(known)
+    first = connection.execute(select(func.min(table.c.seq))).scalar()
+    return last(connection, table) if first is None else int(first) - 1

@@ -48,7 +48,7 @@ class Selection:
     def number(self, limit: int) -> list[int]:
         """The first of them, in the order of the query."""
         descending = self._query.order == "desc"
-        found: set[int] = set(self._unindexed())
+        found: set[int] = set(self.unindexed())
         for values in self._values:
             statement, seq = self._statement(values)
             order = seq.desc() if descending else seq.asc()
@@ -58,13 +58,17 @@ class Selection:
     def count(self) -> int:
         """How many there are."""
         statement = select(func.count()).select_from(self.all().subquery())
-        return int(self._connection.execute(statement).scalar_one()) + len(self._unindexed())
+        return int(self._connection.execute(statement).scalar_one()) + len(self.unindexed())
 
     def all(self) -> Select[Any]:
         """The ``seq`` of all of them, as a statement."""
         return self._statement(())[0]
 
-    def _unindexed(self) -> list[int]:
+    def is_behind(self) -> bool:
+        """Whether a search may lack some: so many events wait for the index."""
+        return bool(self._words) and rows.last(self._connection, schema.event) - self._through > MOST_UNINDEXED
+
+    def unindexed(self) -> list[int]:
         """With words, those of the newest events that have them and aren't in the index yet."""
         if not self._words:
             return []
@@ -83,7 +87,7 @@ class Selection:
         """Their types and how many of each, by name."""
         statement = self.all().with_only_columns(_EVENT.type, func.count()).group_by(_EVENT.type)
         found = collections.Counter({str(name): int(count) for name, count in self._connection.execute(statement)})
-        found.update(self._connection.execute(select(_EVENT.type).where(_EVENT.seq.in_(self._unindexed()))).scalars())
+        found.update(self._connection.execute(select(_EVENT.type).where(_EVENT.seq.in_(self.unindexed()))).scalars())
         return sorted(found.items())
 
     def _statement(self, leading: tuple[str, ...]) -> tuple[Select[Any], ColumnElement[int]]:
@@ -125,7 +129,7 @@ class Selection:
             if values:
                 column = _EVENT.id if name == "id" else free(_EVENT[name])
                 found.append(_one_of(self._dialect, column, values, patterns=name == "type"))
-        return [*found, *marks.wanted(query.archived, _EVENT.seq)]
+        return [*found, marks.wanted(query.archived, _EVENT.seq)]
 
 
 def _one_of(dialect: str, column: ColumnElement[Any], values: Sequence[str], *, patterns: bool) -> ColumnElement[bool]:

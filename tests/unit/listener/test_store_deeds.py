@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Archiving, deleting and purging: what is hidden, what is gone, what stays, and that it is all or nothing."""
+
+import pytest
+from event_listener.event import Record
+from event_listener.policy import Owner, Reach, Scope
+from event_listener.settings import Settings
+from event_listener.settings_disk import Disk
+from event_listener.settings_events import EventPurge, EventSettings
+from event_listener.settings_files import TextLogSink
+from event_listener.store import Actor, Deed, NotThereError, Query, Store, TooMuchError, schema, text_index
+from event_listener.tidy import UNFINISHED, Tidy
+from msgspec.structs import replace
+from sqlalchemy import func, select, text
+
+from tests.unit.listener.stores import JOURNAL, arrival, write
+
+ADA = Actor("ada", "192.0.2.9")
+DAY = 86_400_000_000_000
+OURS = Query(type=("A.*",))
+
+
+@pytest.fixture
+def log(emptied):
+    """Ten events, all indexed; odd ones of domain /a/; one POST of two events at the end."""
+    for seq in range(1, 10):
+        record = Record(type=f"A.{seq % 3}", message=f"word{seq} odd{seq % 2}", record={})
+        write(emptied, arrival(seq, records=(record,), owner=Owner("/a/" if seq % 2 else "/b/", "x")))
+    two = (Record(type="A.0", message="twin", record={}), Record(type="A.1", message="twin", record={}))
+    write(emptied, arrival(10, records=two, owner=Owner("/a/", "x")))
+    emptied.search.step()
+    return emptied
+
+
+def seqs(store, **conditions):
+    return [event.seq for event in store.queries.find(replace(OURS, **conditions)).events]
+
+
+def do(store, deed, dry_run=False, **conditions):
+    return store.deeds.do(deed, replace(Query(), **conditions), ADA, Owner("/a/"), dry_run=dry_run)
+
+
+def told(store):
+    return [
+        (event.type, event.record["Oem"]["redfleet"]["count"], event.message_args[0])
+        for event in store.queries.find(Query(category=("ActionEvent",), order="asc")).events
+    ]
+
+
+def test_archived_is_hidden_until_asked_for(log):
+    assert do(log, Deed.ARCHIVE, keyword="odd1", dry_run=True) == 5
+    assert seqs(log) == [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+    assert told(log) == []
+    assert do(log, Deed.ARCHIVE, keyword="odd1") == 5
+    assert seqs(log) == [11, 10, 8, 6, 4, 2]
+    assert seqs(log, archived="only") == [9, 7, 5, 3, 1]
+    assert seqs(log, archived="all", limit=3) == [11, 10, 9]
+    assert {event.archived for event in log.queries.find(replace(OURS, archived="only")).events} == {True}
+    assert log.queries.get(f"{JOURNAL}-1-0") is None
+    assert log.queries.get(f"{JOURNAL}-1-0", archived="all").archived
+    assert log.queries.total(replace(OURS, archived="only")) == 5
+    assert log.queries.types(OURS) == [("A.0", 2), ("A.1", 2), ("A.2", 2)]
+    assert do(log, Deed.ARCHIVE, keyword="odd1") == 0
+    assert told(log) == [("EVENT.ARCHIVE", 5, "ada")]
+
+
+def test_all_or_nothing(log):
+    """One id that isn't there, or is out of reach, and nothing is changed."""
+    for missing in (f"{JOURNAL}-99-0", f"{JOURNAL}-2-0"):
+        with pytest.raises(NotThereError, match=f"there is no event {missing}; nothing was changed"):
+            do(log, Deed.DELETE, id=(f"{JOURNAL}-1-0", missing), scope=Scope(Reach.SUBTREE, "/a/"))
+    with pytest.raises(TooMuchError, match="nothing says which events to delete"):
+        log.deeds.do(Deed.DELETE, Query(scope=Scope(Reach.SUBTREE, "/a/")), ADA, Owner())
+    assert len(seqs(log)) == 11
+    assert told(log) == []
+    both = (f"{JOURNAL}-1-0", f"{JOURNAL}-3-0")
+    assert do(log, Deed.DELETE, id=both, scope=Scope(Reach.SUBTREE, "/a/")) == 2
+    assert told(log) == [("EVENT.DELETE", 2, "ada")]
+
+
+def test_deleted_is_gone_at_once_and_stays_so(log):
+    do(log, Deed.ARCHIVE, source=("bmc1",), since_ns=8000)
+    assert do(log, Deed.DELETE, until_ns=3000) == 2
+    assert do(log, Deed.DELETE, source=("bmc1",), since_ns=8000) == 0  # they are archived, and not meant
+    assert do(log, Deed.DELETE, type=("A.*",), since_ns=8000, archived="all", dry_run=True) == 4
+    assert do(log, Deed.DELETE, type=("A.*",), since_ns=8000, archived="all") == 4
+    for archived in ("no", "only", "all"):
+        assert seqs(log, archived=archived) == ([] if archived == "only" else [7, 6, 5, 4, 3])
+    assert log.queries.get(f"{JOURNAL}-1-0", archived="all") is None
+    with pytest.raises(NotThereError):
+        do(log, Deed.ARCHIVE, id=(f"{JOURNAL}-1-0",))
+
+
+def test_what_is_not_indexed_yet_is_meant_too(log):
+    write(log, arrival(11, records=(Record(type="A.0", message="odd1 fresh", record={}),)))
+    assert do(log, Deed.DELETE, keyword="odd1") == 6
+    assert seqs(log, keyword="odd1") == []
+
+
+def settings(tmp_path, **purge):
+    return Settings(
+        state_dir=str(tmp_path), disk=Disk(reserve=0), event=EventSettings(purge=EventPurge(batch=10, **purge))
+    )
+
+
+def purge(store, told, now_ns=0):
+    tidy = Tidy(told, store, lambda: now_ns)
+    return sum(tidy.removing())
+
+
+def left(store, table):
+    with store._backend.read() as connection:
+        return connection.execute(select(func.count()).select_from(schema.metadata.tables[table])).scalar_one()
+
+
+def test_purging_removes_every_trace(log, tmp_path):
+    """Row, words, mark, and the payload with its last event; counts follow."""
+    log.cursors.advance("sink:text_log", 100)
+    do(log, Deed.DELETE, id=(f"{JOURNAL}-1-0", f"{JOURNAL}-10-0"))
+    log.search.step()
+    before = left(log, "event"), left(log, "payload")
+    assert purge(log, settings(tmp_path)) == 2
+    assert (left(log, "event"), left(log, "payload")) == (before[0] - 2, before[1] - 1)
+    assert left(log, "event_mark") == 0
+    assert log.queries.counts() == {"event": left(log, "event"), "payload": left(log, "payload"), "quarantine": 0}
+    assert words_of(log, "word1") == 0
+    assert words_of(log, "twin") == 1
+    do(log, Deed.DELETE, id=(f"{JOURNAL}-10-1",))
+    assert purge(log, settings(tmp_path)) == 1
+    assert log.queries.payload(10) is None
+
+
+def words_of(store, word):
+    """How many events the index itself has with a word."""
+    sqlite = "SELECT count(*) FROM event_words WHERE event_words MATCH :word"
+    postgresql = "SELECT count(*) FROM event_words WHERE words @@ CAST(:word AS tsquery)"
+    with store._backend.read() as connection:
+        statement = sqlite if connection.dialect.name == "sqlite" else postgresql
+        return connection.execute(text(statement), {"word": word}).scalar_one()
+
+
+def test_old_events_go_and_archived_ones_stay(log, tmp_path):
+    log.cursors.advance("sink:text_log", 100)
+    do(log, Deed.ARCHIVE, until_ns=3000)
+    told_so = settings(tmp_path, delay=2, archived_delay=3)
+    now = 2 * DAY + 7000
+    assert purge(log, told_so, now) == 0  # the first time it isn't due
+    now += 2 * DAY
+    old = settings(tmp_path, delay=4)
+    assert purge(log, old, now) == 4
+    assert seqs(log, archived="all") == [11, 10, 9, 8, 7, 2, 1]
+    assert purge(log, old, now) == 0  # not due again before the interval is over
+    with log._backend.write() as connection:
+        connection.execute(text("UPDATE event_mark SET at_ns = 5000"))
+    assert purge(log, settings(tmp_path, delay=0, archived_delay=3, interval=1), now + 2 * 10**9) == 2
+    assert seqs(log, archived="all") == [11, 10, 9, 8, 7]
+
+
+def test_nothing_goes_that_a_required_sink_lacks(log, tmp_path):
+    """Also deleted ones; until it has them, or has waited for as long as it may."""
+    do(log, Deed.DELETE, source=("bmc1",))
+    log.search.step()
+    assert purge(log, settings(tmp_path)) == 0
+    log.cursors.advance("sink:text_log", 4)
+    assert purge(log, settings(tmp_path)) == 4
+    some = settings(tmp_path)
+    some = replace(some, sinks=replace(some.sinks, text_log=TextLogSink(retain_for=1.0)))
+    assert purge(log, some, 6001 + 10**9) == 2
+    off = replace(some, sinks=replace(some.sinks, text_log=TextLogSink(enabled=False)))
+    assert purge(log, off) == 5
+
+
+def test_nothing_goes_that_is_not_indexed(log, tmp_path):
+    write(log, arrival(11))
+    log.cursors.advance("sink:text_log", 100)
+    do(log, Deed.DELETE, source=("bmc1",))
+    assert purge(log, settings(tmp_path)) == 11
+    log.search.step()
+    assert purge(log, settings(tmp_path)) == 1
+
+
+def test_a_purge_that_was_broken_off_goes_on(log, tmp_path):
+    """A kill between two batches; the next start goes on without waiting for the interval."""
+    log.cursors.advance("sink:text_log", 100)
+    told_so, now = settings(tmp_path, delay=1), 2 * DAY
+    for seq in range(11, 40):
+        write(log, arrival(seq))
+    log.search.step()
+    assert purge(log, told_so, now) == 0
+    now += DAY
+    first = Tidy(told_so, log, lambda: now).removing()
+    while next(first) == 0:
+        pass
+    del first  # killed
+    assert log.cursors.get(UNFINISHED)
+    again = Store(log._backend)
+    assert purge(again, told_so, now + 1) == 30
+    assert log.cursors.get(UNFINISHED) == 0
+    assert left(log, "event") == left(log, "payload") == 0
+
+
+def test_payloads_without_events_go_too(log, tmp_path):
+    log.cursors.advance("sink:text_log", 100)
+    write(log, arrival(11, records=()))
+    told_so = settings(tmp_path, delay=1)
+    purge(log, told_so, 1)
+    assert purge(log, told_so, 3 * DAY) == 11
+    assert left(log, "payload") == 0
+
+
+def test_words_can_be_cleared(log):
+    with log._backend.write() as connection:
+        text_index.clear(connection)
+    assert words_of(log, "twin") == 0
