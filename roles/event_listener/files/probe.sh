@@ -36,6 +36,8 @@ nginx=false
 { command -v nginx || [ -x /usr/sbin/nginx ]; } >/dev/null 2>&1 && nginx=true
 nginx_units=false
 [ -e /etc/systemd/system/event-listener-nginx.service ] && nginx_units=true
+source_units=false
+[ -e /etc/systemd/system/event-listener-source@.service ] && source_units=true
 apt=false
 command -v apt-get >/dev/null 2>&1 && apt=true
 group=$(id -gn "$user" 2>/dev/null || true)
@@ -50,6 +52,7 @@ for loader in /lib/ld-musl-*; do [ -e "$loader" ] && libc=musl; done
 
 printf '{"python": "%s", "python_version": "%s", "ensurepip": %s, "installed": %s, "running": %s, ' \
     "$python" "$version" "$ensurepip" "$installed" "$running"
+printf '"source_units": %s, ' "$source_units"
 printf '"nginx": %s, "nginx_units": %s, "wheels": "%s %s %s", ' "$nginx" "$nginx_units" "${version%.*}" "$(uname -m)" "$libc"
 printf '"systemd": %s, "units": %s, "apt": %s, "user_group": "%s", "own_account": %s, "uid": %s}\n' \
     "$systemd" "$units" "$apt" "$group" "$own_account" "$(id -u)"

@@ -141,9 +141,15 @@ class SyslogSink(BusSink, frozen=True, kw_only=True):
         ),
     ] = "redfish@32473"
     body: Annotated[
-        Literal["text", "json", "cloudevents"],
-        Meta(description="The message: the event's own text, the event as the API's JSON, or as a CloudEvent."),
+        Literal["text", "json", "cloudevents", "osel"],
+        Meta(
+            description="The message: the event's own text, the event as the API's JSON, or as a CloudEvent. `osel`: "
+            "security group changes of OpenStack as osel wrote them, a message per address; of other events none."
+        ),
     ] = "text"
+    source_type: Annotated[
+        str, Meta(pattern=r"^[!-~]{1,64}$", description="`source_type` in the messages of `body: osel`.")
+    ] = "osel1.1"
     max_size: Annotated[
         int,
         Meta(ge=480, le=65000, description="Bytes of the longest message; text is cut, JSON goes without its record."),

@@ -2,7 +2,7 @@
 """The loop between a bus and the journal: receive a batch, store it in one synced transaction, confirm it.
 
 A crash between the last two repeats the batch; the event log knows each message by its id. While the journal can't be
-written nothing is confirmed, and the bus keeps what arrives (docs/adr says why it is the journal, not the event log).
+written nothing is confirmed, and the bus keeps what arrives (docs/adr/0018-bus-sources.md says why the journal).
 """
 
 from __future__ import annotations

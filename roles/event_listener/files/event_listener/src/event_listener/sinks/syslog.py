@@ -24,7 +24,7 @@ from event_listener.event import Event
 from event_listener.settings_bus import SyslogSink
 from event_listener.sinks.base import Ok, Outcome, Reject, Retry, UnitName
 from event_listener.sinks.client_tls import client_context, host_and_port
-from event_listener.sinks.syslog_format import TooLongError, frame, message
+from event_listener.sinks.syslog_format import TooLongError, frame, messages
 
 
 class Syslog:
@@ -53,21 +53,22 @@ class Syslog:
 
     def send(self, batch: Sequence[Event]) -> Outcome:
         """Send a batch; a message that can't be made is rejected, those before it are sent."""
-        messages: list[bytes] = []
-        problem = ""
+        encoded: list[bytes] = []
+        problem, done = "", 0
         for event in batch:
             try:
-                messages.append(message(self._settings, event))
+                encoded += messages(self._settings, event)
             except TooLongError as error:
                 problem = str(error)
                 break
+            done += 1
         try:
-            if messages:
-                self._transmit(messages)
+            if encoded:
+                self._transmit(encoded)
         except (OSError, ssl.SSLError) as error:
             self.close()
             return Retry(f"{self._settings.host}: {error}")
-        return Reject(problem, done=len(messages)) if problem else Ok()
+        return Reject(problem, done=done) if problem else Ok()
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -77,14 +78,14 @@ class Syslog:
             self._socket.close()
             self._socket = None
 
-    def _transmit(self, messages: Sequence[bytes]) -> None:
+    def _transmit(self, encoded: Sequence[bytes]) -> None:
         """Raises OSError."""
         if self._settings.transport == "udp":
             plain = self._socket = self._socket or self._connect()
-            for encoded in messages:
-                plain.send(encoded)
+            for one in encoded:
+                plain.send(one)
             return
-        frames = [frame(self._settings, encoded) for encoded in messages]
+        frames = [frame(self._settings, one) for one in encoded]
         stream = self._stream()
         stream.sendall(b"".join(frames))
         self._wait_until_acknowledged(stream)

@@ -9,6 +9,7 @@ from typing import get_args
 from event_listener import cloudevents
 from event_listener.event import Event, Level, as_json, rfc3339
 from event_listener.settings_bus import Facility, SyslogSink
+from event_listener.sinks import osel
 from event_listener.sinks.bodies import to_json
 
 _FACILITIES = {name: (number if number < 12 else number + 4) for number, name in enumerate(get_args(Facility))}
@@ -23,15 +24,30 @@ class TooLongError(ValueError):
     """The message can't be made short enough."""
 
 
-def message(settings: SyslogSink, event: Event) -> bytes:
-    """The message, at most ``max_size`` bytes: text is cut, JSON goes without its record. Raises TooLongError."""
+def messages(settings: SyslogSink, event: Event) -> list[bytes]:
+    """The messages of an event: one, but of ``body: osel`` one per address, and none of others. Raises TooLongError."""
+    if settings.body != "osel":
+        return [message(settings, event)]
+    head = _head(settings, event)
+    found = [head + to_json(line) for line in osel.lines(event, settings.source_type)]
+    if any(len(one) > settings.max_size for one in found):
+        raise TooLongError(f"a line of the change is longer than max_size ({settings.max_size} bytes)")
+    return found
+
+
+def _head(settings: SyslogSink, event: Event) -> bytes:
     parts = (
         f"<{_priority(settings, event)}>1",
         rfc3339(event.received_ns),
         _names(settings, event),
         _data(settings, event),
     )
-    head = " ".join((*parts, "")).encode()
+    return " ".join((*parts, "")).encode()
+
+
+def message(settings: SyslogSink, event: Event) -> bytes:
+    """The message, at most ``max_size`` bytes: text is cut, JSON goes without its record. Raises TooLongError."""
+    head = _head(settings, event)
     room = settings.max_size - len(head)
     if settings.body == "text":
         text = _CONTROL.sub(" ", event.message or event.message_id or event.type).encode()
