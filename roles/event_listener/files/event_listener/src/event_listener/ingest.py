@@ -220,6 +220,11 @@ class Receiver:
         discard_body(environ, _DISCARD_STRANGER, self._settings.body_timeout)
         return _not_found()
 
+    def receive_cloudstack(self, environ: dict[str, Any]) -> Response:
+        """Return the answer to a delivery of a CloudStack webhook; without webhooks there is no such path."""
+        discard_body(environ, _DISCARD_STRANGER, self._settings.body_timeout)
+        return _not_found()
+
     def _refuse_stranger(
         self, environ: dict[str, Any], peer: str, status: int, reason: str, detail: str,
         headers: dict[str, str] | None = None,
@@ -278,13 +283,14 @@ def create_app(receiver: Receiver) -> Flask:
             return _not_found()
         return receiver.receive(request.environ, source, secret)
 
-    def forwarded() -> Response:
-        return receiver.receive_forwarded(request.environ)
-
     for rule in ("/", "/events/<source>", "/events/<source>/<secret>"):
         app.add_url_rule(rule, "receive", receive, methods=["POST"], provide_automatic_options=False)
 
-    app.add_url_rule("/cloudevents", "forwarded", forwarded, methods=["POST"], provide_automatic_options=False)
+    for rule, take in (
+        ("/cloudevents", receiver.receive_forwarded),
+        ("/webhooks/cloudstack", receiver.receive_cloudstack),
+    ):
+        app.add_url_rule(rule, rule, _view(take), methods=["POST"], provide_automatic_options=False)
 
     @app.errorhandler(HTTPException)
     def _http_error(error: HTTPException) -> Response:
@@ -299,6 +305,10 @@ def create_app(receiver: Receiver) -> Flask:
         return answer(500, {"status": "error"})
 
     return app
+
+
+def _view(take: Callable[[dict[str, Any]], Response]) -> Callable[[], Response]:
+    return lambda: take(request.environ)
 
 
 def welcome(environ: dict[str, Any]) -> None:

@@ -40,9 +40,10 @@ def credentials_of(items: Iterable[IngestCredential | Site]) -> list[Credential]
     return found
 
 
-def _secrets(settings: Ingest) -> tuple[list[Credential], list[Credential]]:
-    """Those of BMCs and those of sites. Raises SecretError."""
-    return credentials_of(settings.credentials), credentials_of(settings.sites)
+def _secrets(settings: Ingest) -> tuple[list[Credential], list[Credential], list[Credential]]:
+    """Those of BMCs, of sites, and of CloudStack's webhooks. Raises SecretError."""
+    webhooks = [Credential(one.name, read_secret(one.secret)) for one in settings.cloudstack_webhooks]
+    return credentials_of(settings.credentials), credentials_of(settings.sites), webhooks
 
 
 def prepare_state(settings: Settings) -> None:
@@ -116,7 +117,7 @@ class IngestServer(_Server):
 
     def __init__(self, settings: Settings, path: str, binds: Options) -> None:
         self._path = path
-        self._credentials, self._sites = _secrets(settings.ingest)
+        self._secrets = _secrets(settings.ingest)
         self._prepare_tls(settings.ingest)
         self.writer = JournalWriter(settings.state_dir, settings.disk)
         super().__init__(settings, {**binds, **self._ingest_options(settings.ingest)})
@@ -154,12 +155,12 @@ class IngestServer(_Server):
         """Take the changed configuration, if it is good."""
         try:
             settings = config_file.load(self._path)
-            credentials, sites = _secrets(settings.ingest)
+            secrets = _secrets(settings.ingest)
             self._prepare_tls(settings.ingest)
         except (config_file.ConfigError, SecretError, tls.TlsError) as error:
             logger.error("the changed configuration is not used, the old one stays: %s", error)  # noqa: TRY400 - no trace
             return
-        self.settings, self._credentials, self._sites = settings, credentials, sites
+        self.settings, self._secrets = settings, secrets
         self._options.update(self._ingest_options(settings.ingest))
         super().reload()
 
@@ -167,15 +168,21 @@ class IngestServer(_Server):
         """Return the application (in a worker, after the fork and gevent's patching)."""
         from event_listener.group_commit import GroupCommit  # noqa: PLC0415 - counts; see metrics.py
         from event_listener.ingest import create_app  # noqa: PLC0415 - same
+        from event_listener.ingest_cloudstack import WebhookReceiver  # noqa: PLC0415 - same
         from event_listener.ingest_metrics import observe_commit  # noqa: PLC0415 - same
-        from event_listener.ingest_sites import CentralReceiver  # noqa: PLC0415 - same
         from event_listener.ingest_worker import notices  # noqa: PLC0415 - same
         from event_listener.journal_client import JournalClient  # noqa: PLC0415 - same
 
         commit = GroupCommit(JournalClient(self.writer.address).append, observe_commit, _end_process)
-        bmcs, sites = Authenticator(self._credentials), Authenticator(self._sites)
-        self.receiver = CentralReceiver(
-            self.settings, bmcs, sites, commit.submit, notices, stored=console_from_environment()
+        bmcs, sites, webhooks = self._secrets
+        self.receiver = WebhookReceiver(
+            webhooks,
+            self.settings,
+            Authenticator(bmcs),
+            Authenticator(sites),
+            commit.submit,
+            notices,
+            stored=console_from_environment(),
         )
         return create_app(self.receiver)
 

@@ -19,10 +19,10 @@ from event_listener.settings_bus import AmqpSink, BusSink, HttpSink, KafkaSink, 
 from event_listener.settings_disk import Disk
 from event_listener.settings_events import EventSettings
 from event_listener.settings_files import FileSink, TextLogSink
-from event_listener.settings_inputs import OpenStack
+from event_listener.settings_inputs import CloudStack, CloudStackKafka, OpenStack
 from event_listener.settings_nginx import Nginx
 from event_listener.settings_scans import HttpScanSink, QualysSink
-from event_listener.settings_sites import Site
+from event_listener.settings_sites import CloudStackWebhook, Site
 from event_listener.settings_sources import SourcesSettings
 from event_listener.settings_tls import Tls
 from event_listener.settings_webhooks import Webhooks
@@ -73,6 +73,10 @@ class Ingest(Section, frozen=True):
     ] = field(default_factory=list)
     sites: Annotated[
         list[Site], Meta(description="Listeners of sites that forward their events here, to `POST /cloudevents`.")
+    ] = field(default_factory=list)
+    cloudstack_webhooks: Annotated[
+        list[CloudStackWebhook],
+        Meta(description="Webhooks of CloudStack that deliver here, to `POST /webhooks/cloudstack`."),
     ] = field(default_factory=list)
     registered_only: Annotated[
         bool, Meta(description="Refuse (403) sources that are not in the registry, or are retired there.")
@@ -293,6 +297,12 @@ class Settings(Section, frozen=True):
     job: Annotated[JobSettings, Meta(description="Long-running jobs.")] = field(default_factory=JobSettings)
     openstack: Annotated[
         OpenStack | None, Meta(description="OpenStack's notifications as a source; without this section there is none.")
+    ] = None
+    cloudstack: Annotated[
+        CloudStack | None, Meta(description="CloudStack's bus on RabbitMQ as a source; without this section none.")
+    ] = None
+    cloudstack_kafka: Annotated[
+        CloudStackKafka | None, Meta(description="CloudStack's bus on Kafka as a source; without this section none.")
     ] = None
     publish: Annotated[Publish, Meta(description="Categories that are published at all.")] = field(
         default_factory=Publish

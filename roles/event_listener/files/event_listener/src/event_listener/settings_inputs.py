@@ -48,6 +48,18 @@ class AmqpInput(Section, frozen=True, kw_only=True):
         int, Meta(ge=1, le=10000, description="Messages taken at once, before they are stored and acknowledged.")
     ] = 500
 
+    @property
+    def place(self) -> str:
+        """Where messages wait for us."""
+        return self.queue
+
+    def lost(self, count: int) -> str:
+        """What to tell when the bus gave up messages."""
+        return (
+            f"The queue {self.queue} at RabbitMQ was full ({self.max_length}): at least {count} of its oldest messages "
+            "were dropped. Raise its max_length, or see why they weren't taken."
+        )
+
 
 class Enrich(Section, frozen=True, kw_only=True):
     """The account that asks Neutron and Nova whom a security group change affects; it reads in all projects."""
@@ -90,6 +102,81 @@ class OpenStack(AmqpInput, frozen=True, kw_only=True):
     ] = None
 
     def __post_init__(self) -> None:
-        if self.name == "own":  # such ids are those of the listener's own events, which are believed (scans/addresses)
-            msg = "name: own is the listener's; give another"
+        _check_name(self.name)
+
+
+class CloudStack(AmqpInput, frozen=True, kw_only=True):
+    """CloudStack's event bus on RabbitMQ: `event-listener source cloudstack` (docs/cloudstack.md)."""
+
+    name: Annotated[SinkName, Meta(description="The source of its events, in the event log and in the registry.")] = (
+        "cloudstack"
+    )
+    queue: Annotated[
+        str, Meta(min_length=1, max_length=200, description="Our own queue; made if it isn't there. Nobody else's.")
+    ] = "redfleet-cloudstack"
+    exchange: Annotated[
+        ExchangeName, Meta(description="The exchange of its event bus; never made here, and looked for every minute.")
+    ] = "cloudstack-events"
+    keys: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=255)]],
+        Meta(
+            min_length=1,
+            description="Patterns of `source.category.type.resourceType.resourceId` that are wanted; `*` is one word, "
+            "`#` any number. One that is taken out stays bound until it is unbound at RabbitMQ.",
+        ),
+    ] = field(default_factory=lambda: ["#"])
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
+
+class CloudStackKafka(Section, frozen=True, kw_only=True):
+    """CloudStack's event bus on Apache Kafka: `event-listener source cloudstack_kafka` (docs/cloudstack.md)."""
+
+    name: Annotated[SinkName, Meta(description="The source of its events; not that of another source.")] = (
+        "cloudstack-kafka"
+    )
+    topic: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="The topic of its event bus; never made here.")
+    ] = "cloudstack"
+    group: Annotated[str, Meta(min_length=1, max_length=200, description="Our consumer group; nobody else's.")] = (
+        "redfleet-events"
+    )
+    properties: Annotated[
+        dict[str, str | int | float | bool],
+        Meta(description="librdkafka's properties for a consumer, `bootstrap.servers` for one."),
+    ]
+    secrets: Annotated[
+        dict[str, Secret], Meta(description="Properties that are secret: `sasl.password`, `ssl.key.password`.")
+    ] = field(default_factory=dict)
+    timeout: Annotated[float, Meta(gt=0, le=60, description="Seconds that connecting and committing may take.")] = 10.0
+    prefetch: Annotated[
+        int, Meta(ge=1, le=10000, description="Messages taken at once, before they are stored and committed.")
+    ] = 500
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if "bootstrap.servers" not in self.properties:
+            msg = "properties: bootstrap.servers is missing"
             raise ValueError(msg)
+        if taken := sorted({"group.id", "enable.auto.commit", "enable.auto.offset.store"} & set(self.properties)):
+            msg = f"properties: {', '.join(taken)} is set here, since nothing may be committed before it is stored"
+            raise ValueError(msg)
+
+    @property
+    def place(self) -> str:
+        """Where messages wait for us."""
+        return self.topic
+
+    def lost(self, count: int) -> str:
+        """What to tell when the bus gave up messages."""
+        return (
+            f"Kafka removed at least {count} messages of the topic {self.topic} before they were taken: they were "
+            "older or more than it keeps. Raise its retention.ms or retention.bytes, or see why they waited."
+        )
+
+
+def _check_name(name: str) -> None:
+    if name == "own":  # such ids are those of the listener's own events, which are believed (scans/addresses)
+        msg = "name: own is the listener's; give another"
+        raise ValueError(msg)

@@ -26,3 +26,21 @@ class Site(Section, frozen=True):
 
     def __post_init__(self) -> None:
         check_login(self.username, self.password, self.token)
+
+
+class CloudStackWebhook(Section, frozen=True, kw_only=True):
+    """A webhook of CloudStack that delivers to `POST /webhooks/cloudstack`, known by the secret that signs it."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z][a-z0-9_-]{0,62}$",
+            description="The source of its events. A bus that publishes the same makes them once more.",
+        ),
+    ]
+    secret: Annotated[Secret, Meta(description="Its `secretkey`, which CloudStack signs each delivery with.")]
+
+    def __post_init__(self) -> None:
+        if self.name == "own":
+            msg = "name: own is the listener's; give another"
+            raise ValueError(msg)

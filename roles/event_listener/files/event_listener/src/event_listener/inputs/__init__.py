@@ -18,6 +18,8 @@ from event_listener.settings import Settings
 # The section of the settings, and who opens it: imported when it is run, since each needs a library that is an extra.
 INPUTS: dict[str, str] = {
     "openstack": "event_listener.inputs.openstack:opened",
+    "cloudstack": "event_listener.inputs.cloudstack:opened",
+    "cloudstack_kafka": "event_listener.inputs.cloudstack_kafka:opened",
 }
 
 

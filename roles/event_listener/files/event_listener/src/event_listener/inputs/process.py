@@ -74,20 +74,16 @@ def _follow(
 
 def tell_lost(settings: Settings, section: Any, count: int) -> None:
     """Add an alert of our own: the bus gave up ``count`` messages. Raises OSError where it can't be stored now."""
-    text = (
-        f"The queue {section.queue} at RabbitMQ was full ({section.max_length}): at least {count} of its oldest "
-        f"messages were dropped. Raise {section.name}'s max_length, or see why they weren't taken."
-    )
     now = time.time_ns()
     alert = own_arrival(
         "MessagesLost",
-        text,
+        section.lost(count),
         unique=f"lost:{section.name}:{now}",
         now_ns=now,
         about=section.name,
         level=Level.ERROR,
-        arguments=(section.queue, str(count)),
-        details={"queue": section.queue, "lost": count},
+        arguments=(section.place, str(count)),
+        details={"queue": section.place, "lost": count},
     )
     try:
         with open_store(settings.state_dir, settings.event_log) as store:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from event_listener.event import Record
-from event_listener.normalise import openstack
+from event_listener.normalise import cloudstack, openstack
 
 INPUT = "input:"  # begins the credential of what a bus delivered; no other credential does
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -33,6 +33,8 @@ class Understood(msgspec.Struct, frozen=True):
 Normaliser = Callable[[bytes, str], tuple[tuple[Record, ...], str, str]]
 NORMALISERS: dict[str, Normaliser] = {
     "openstack": openstack.normalise,
+    "cloudstack": cloudstack.normalise,
+    "cloudstack_kafka": cloudstack.normalise,
 }
 
 

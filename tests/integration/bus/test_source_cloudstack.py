@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CloudStack's bus as a source: what it publishes to RabbitMQ or Kafka is in the event log once, without secrets."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+import pika
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from event_listener.event import Category, State
+
+from tests.integration.bus.source_harness import RunningSource
+from tests.services.service import wait_until
+from tests.unit.listener.test_normalise_cloudstack import ASYNC, BODIES, JOB, KEYS, SECRET, VM
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes sources and closes what they leave open."""
+    made = []
+
+    def source(kind, settings):
+        made.append(RunningSource(tmp_path, kind, settings))
+        return made[-1]
+
+    yield source
+    for one in made:
+        one.close()
+
+
+class Bus:
+    """CloudStack's RabbitMQEventBus: a durable topic exchange, persistent text, nothing but a routing key."""
+
+    def __init__(self, rabbitmq, directory):
+        self.tag = f"cs{secrets.token_hex(4)}"
+        password = directory / "rabbitmq-password"
+        password.write_text(rabbitmq.password)
+        self.settings = {
+            "hosts": [str(rabbitmq.address)], "username": rabbitmq.username, "password": {"file": str(password)},
+            "queue": self.tag, "exchange": f"{self.tag}.events",
+        }  # fmt: skip
+        self.connection = pika.BlockingConnection(pika.URLParameters(rabbitmq.url()))
+        self.channel = self.connection.channel()
+        self.channel.confirm_delivery()
+        self.channel.exchange_declare(self.settings["exchange"], "topic", durable=True)
+
+    def publish(self, body, key):
+        plain = pika.BasicProperties(content_type="text/plain", delivery_mode=2, priority=0)
+        self.channel.basic_publish(self.settings["exchange"], key, json.dumps(body).encode(), plain)
+
+
+@pytest.fixture
+def bus(rabbitmq, tmp_path):
+    made = Bus(rabbitmq, tmp_path)
+    yield made
+    for queue in (made.tag, f"{made.tag}.dropped"):
+        made.channel.queue_delete(queue)
+    made.channel.exchange_delete(made.settings["exchange"])
+    made.connection.close()
+
+
+def jobs():
+    """The events of one job, with the caller's session in them."""
+    info = json.dumps({"sessionkey": SECRET, "id": VM})
+    steps = (("submit", "IN_PROGRESS"), ("update", "IN_PROGRESS"), ("complete", "SUCCEEDED"))
+    return [(event, {**ASYNC, "cmdInfo": info, "status": status}) for event, status in steps]
+
+
+def test_all_categories_arrive_once_and_without_the_session_key(bus, make):
+    """From its exchange into a queue of our own; a message that comes again, after a crash say, adds nothing."""
+    source = make("cloudstack", bus.settings)
+    with source:
+        source.wait_up()
+        for _ in range(2):
+            for category, body in BODIES.items():
+                bus.publish(body, KEYS[category])
+        for event, body in jobs():
+            bus.publish(body, f"management-server.AsyncJobEvent.{event}.VirtualMachine.{VM}")
+        found = source.wait_for(8)
+    assert [event.category for event in found[:5]] == list(BODIES)
+    assert {event.source for event in found} == {"cloudstack"}
+    mine = [event for event in found if event.start_id == JOB]
+    assert [event.state for event in mine[1:]] == [State.SCHEDULED, State.STARTED, State.COMPLETED]
+    stored = json.dumps([event.record for event in found]) + str(
+        [source.store.queries.payload(event.payload_id).body for event in found]
+    )
+    assert SECRET not in stored
+    assert "***" in stored
+
+
+def test_only_what_is_bound_is_taken(bus, make):
+    source = make("cloudstack", {**bus.settings, "keys": ["*.AlertEvent.#"], "name": "cloud1"})
+    with source:
+        source.wait_up()
+        for category in (Category.ACTION, Category.ALERT):
+            bus.publish(BODIES[category], KEYS[category])
+        (found,) = source.wait_for(1)
+    assert (found.category, found.source) == (Category.ALERT, "cloud1")
+
+
+@pytest.fixture
+def topic(kafka):
+    return made_topic(kafka, f"cs{secrets.token_hex(4)}")
+
+
+def made_topic(kafka, name):
+    admin = AdminClient({"bootstrap.servers": str(kafka.address)})  # kept: its end would break the answer off
+    admin.create_topics([NewTopic(name, 2, 1)])[name].result(60)
+    return name
+
+
+def produce(kafka, topic, *bodies):
+    """As KafkaEventBus does: the resource's id as key, no headers."""
+    producer = Producer({"bootstrap.servers": str(kafka.address)})
+    for body in bodies:
+        producer.produce(topic, json.dumps(body).encode(), body.get("id") or body.get("entityuuid"))
+    assert producer.flush(60) == 0
+
+
+def test_kafka_is_read_from_the_beginning_and_committed_after_the_store(kafka, topic, make):
+    """Nothing is committed that isn't stored, so a source that begins again goes on where it was, and loses nothing."""
+    settings = {"topic": topic, "group": topic, "properties": {"bootstrap.servers": str(kafka.address)}}
+    produce(kafka, topic, *BODIES.values())
+    source = make("cloudstack_kafka", settings)
+    with source:
+        source.wait_up()
+        found = source.wait_for(5)
+        assert {event.category for event in found} == set(BODIES)
+    produce(kafka, topic, {**BODIES[Category.ALERT], "subject": "later"})
+    with source:
+        found = source.wait_for(6)
+    assert [event.message for event in found[5:]] == ["later"]
+    assert source.report.lost == 0
+
+
+def test_a_topic_that_isnt_there_is_said_and_waited_for(kafka, make):
+    name = f"none{secrets.token_hex(4)}"
+    servers = {"bootstrap.servers": str(kafka.address), "allow.auto.create.topics": False}
+    source = make("cloudstack_kafka", {"topic": name, "group": name, "properties": servers})
+    with source:
+        wait_until(lambda: source.report and name in source.report.reason, "said", 60)
+        made_topic(kafka, name)
+        produce(kafka, name, BODIES[Category.ALERT])
+        assert len(source.wait_for(1)) == 1
