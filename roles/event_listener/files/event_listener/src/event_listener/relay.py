@@ -37,6 +37,7 @@ from event_listener.store import Store, StoreBrokenError, StoreUnavailableError,
 from event_listener.store.migrations import NewerSchemaError
 from event_listener.tidy import Tidy, TidyThread
 from event_listener.watch import Watch, Watcher
+from event_listener.webhooks.dispatcher import Dispatcher
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
     tidying = TidyThread(Tidy(settings, store), stop)
     scanning = workers(sinks, settings, store, stop)
-    threads = (*lanes, *scanning, watcher, judging, bookkeeping, steward, tidying)
+    dispatcher = Dispatcher(settings, store, holder, wake, stop)
+    threads = (*lanes, *scanning, dispatcher, watcher, judging, bookkeeping, steward, tidying)
     for thread in (*threads, Keeper((lane.place for lane in lanes), stop)):
         thread.start()
     recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)
@@ -154,9 +156,10 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
         for thread in threads:
             thread.join()
         indexer.close()
-    for lane in lanes:
-        if lane.broken is not None:
-            raise lane.broken
+    readers: list[Lane | Dispatcher] = [*lanes, dispatcher]
+    for reader in readers:
+        if reader.broken is not None:
+            raise reader.broken
 
 
 def _expectation(settings: Settings) -> Expectation:

@@ -110,16 +110,19 @@ class Webhooks:
         else:
             ensure_domain(connection, after.domain, actor)
         self._backend.upsert(connection, schema.webhook, [columns(after)], add=())
-        if after.state == "Enabled" and (before is None or before.state != "Enabled"):
-            # From now on: what happened before it was there, or while it was disabled, isn't for it.
-            place = {"webhook": after.id, "position": rows.last(connection, schema.event)}
-            fresh = {"failures": 0, "failing_since_ns": 0, "rests_until_ns": 0}
-            counted = {"delivered": 0, "failed": 0}
-            self._backend.upsert(connection, schema.webhook_lane, [{**place, **fresh, **counted}], add=tuple(counted))
         bump(self._backend, connection)
         what = "WEBHOOK.UPDATE" if before is not None else "WEBHOOK.CREATE"
         changes = _differences(before, after)
         record(connection, actor, what, (KIND, after.id), after.owner, details={"name": after.name, **changes})
+        fresh = {"failures": 0, "failing_since_ns": 0, "rests_until_ns": 0}
+        if before is None or (after.state == "Enabled" and before.state != "Enabled"):
+            # From now on: neither that it was made, nor what happened while it was disabled, is for it.
+            place = {"webhook": after.id, "position": rows.last(connection, schema.event)}
+            counted = {"delivered": 0, "failed": 0}
+            self._backend.upsert(connection, schema.webhook_lane, [{**place, **fresh, **counted}], add=tuple(counted))
+        elif after.url != before.url:
+            lane = schema.webhook_lane
+            connection.execute(lane.update().where(lane.c.webhook == after.id).values(**fresh))
 
     def remove(self, webhook_id: str, actor: Actor) -> bool:
         """Remove a webhook and all its deliveries; returns whether it was there."""
