@@ -19,6 +19,7 @@ COMMANDS = {
     "domains": "event_listener.commands.accounts:domains",
     "events": "event_listener.commands.events:events",
     "import-config": "event_listener.commands.import_config:import_config",
+    "import-osel": "event_listener.commands.import_osel:import_osel",
     "import-text-log": "event_listener.commands.import_text_log:import_text_log",
     "ingest": "event_listener.commands.serve:ingest",
     "jobs": "event_listener.commands.jobs:jobs",
