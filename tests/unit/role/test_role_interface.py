@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from event_listener.inputs import INPUTS
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "event_listener"
 OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
@@ -60,3 +62,15 @@ def test_the_timers_interface_is_what_it_says():
         "reconcile_timer_vault_password",
         "reconcile_timer_ssh_key",
     ]
+
+
+def test_every_message_bus_has_its_unit():
+    """A section of the settings turns it on; a kind that the role doesn't know would never be started."""
+    variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    assert variables["_event_listener_source_kinds"] == [*INPUTS]
+
+
+def test_every_extra_of_the_package_can_be_chosen():
+    """What a page tells to install the role must not refuse."""
+    project = tomllib.loads((ROLE / "files" / "event_listener" / "pyproject.toml").read_text())["project"]
+    assert OPTIONS["event_listener_extras"]["choices"] == sorted(project["optional-dependencies"])

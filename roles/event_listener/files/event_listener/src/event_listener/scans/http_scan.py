@@ -56,7 +56,9 @@ class HttpScanner:
         return Answer(Absent(known=False))
 
     def poll(self, request: Request) -> Answer:
-        """GET where the launch said."""
+        """GET where the launch said; without such a place nobody is asked."""
+        if not self._is_ours(request.reference):
+            return Answer(Ended(text="The scanner took it, and doesn't say more."))
         try:
             reply = client.request(self._settings, "GET", request.reference, self._headers())
         except (client.NotSentError, client.LostError) as error:
@@ -81,11 +83,14 @@ class HttpScanner:
         if "location" not in reply.headers:
             return Launched(reference or request.id, over=True)
         where = urljoin(self._settings.url, reply.headers["location"])
-        ours, theirs = urlsplit(self._settings.url), urlsplit(where)
-        if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-            # Our credentials go to nobody but who was configured.
+        if not self._is_ours(where):
             return Launched(reference or request.id, text="it says to ask elsewhere, which isn't done", over=True)
         return Launched(where)
+
+    def _is_ours(self, where: str) -> bool:
+        """Our credentials go to nobody but who was configured."""
+        ours, theirs = urlsplit(self._settings.url), urlsplit(where)
+        return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
 
     def _headers(self) -> dict[str, str]:
         """Raises NotSentError."""

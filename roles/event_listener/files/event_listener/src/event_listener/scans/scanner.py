@@ -20,7 +20,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Launched(msgspec.Struct, frozen=True):
-    """The scanner has it, under ``reference``. ``over``: it won't say more of it."""
+    """The scanner has it, under ``reference``. ``over``: it won't say more of it, so poll() ends it without asking."""
 
     reference: str
     text: str = ""

@@ -108,11 +108,8 @@ class Worker:
             self._store.scans.note(job, reason)
 
     def _launched(self, job: ScanJob, outcome: Launched) -> None:
-        """Say that it runs and, where nobody can say more of it, that it is over."""
-        scans, next_in = self._store.scans, self._settings.poll_interval
-        if scans.launched(job, outcome.reference, outcome.text, 0.0 if outcome.over else next_in) and outcome.over:
-            mine = next(one for one in scans.list(self._settings.name, ["running"]) if one.id == job.id)
-            scans.ended(mine, "", outcome.text or "The scanner took it, and doesn't say more.")
+        next_in = 0.0 if outcome.over else self._settings.poll_interval
+        self._store.scans.launched(job, outcome.reference, outcome.text, next_in)
 
     def _asked(self, ask: Callable[[Request], Answer], job: ScanJob) -> Outcome:
         answer = ask(Request(job.id, job.attempts, job.addresses, job.asked_ns, job.reference))
