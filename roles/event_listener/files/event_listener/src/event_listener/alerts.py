@@ -79,11 +79,11 @@ def _digest(*parts: str | None) -> str:
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
 
 
-def opened(rule: Rule, event: Event, *, seq: int, stands_for_many: bool) -> Alert:
-    """A new one, for its first event; `raised` adds that."""
+def opened(rule: Rule, event: Event, *, stands_for_many: bool) -> Alert:
+    """A new one, without a number, for its first event; `raised` adds that."""
     mark = crowd(rule, event) if stands_for_many else fingerprint(rule, event)
     return Alert(
-        seq=seq,
+        seq=0,
         id=_digest(mark, event.id)[:16],
         fingerprint=mark,
         subject=mark if stands_for_many else subject(rule, event),

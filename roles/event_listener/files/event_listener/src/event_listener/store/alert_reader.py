@@ -84,7 +84,7 @@ class _Page:
             if one.raises is not None:
                 self._raise(one.raises, one.event)
         changed = [msgspec.structs.asdict(alert) for alert in self._changed.values()]
-        self._backend.upsert(self._connection, TABLE, changed, add=())
+        self._backend.upsert(self._connection, TABLE, rows.numbered(self._connection, TABLE, changed), add=())
         if self._gone:
             self._connection.execute(delete(TABLE).where(TABLE.c.id.in_(self._gone)))
         insert_new(self._connection, self._told)
@@ -114,7 +114,7 @@ class _Page:
         if many and (there := self._known.get(alerts.crowd(rule, event))) is not None:
             return there
         self._counts[key] = self._counts.get(key, 0) + 1
-        return alerts.opened(rule, event, seq=rows.take(self._connection, TABLE, 1), stands_for_many=many)
+        return alerts.opened(rule, event, stands_for_many=many)
 
 
 def wanted(rules: Iterable[AlertRule]) -> ColumnElement[bool]:

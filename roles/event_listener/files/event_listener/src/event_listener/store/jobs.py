@@ -108,7 +108,6 @@ class Jobs:
                 continue
             if job is None or jobs.begins_anew(job, step):
                 job = jobs.opened(step, key, 0 if job is None else job.number + 1)
-                job = msgspec.structs.replace(job, seq=rows.take(connection, _TABLE, 1))
             elif jobs.is_late(job, step):
                 continue
             after = jobs.merged(job, step)
@@ -116,7 +115,8 @@ class Jobs:
                 told.append(_goes_on(after, step))
                 after = msgspec.structs.replace(after, hanging_ns=None)
             known[key] = changed[after.id] = after
-        self._backend.upsert(connection, _TABLE, [msgspec.structs.asdict(job) for job in changed.values()], add=())
+        columns = [msgspec.structs.asdict(job) for job in changed.values()]
+        self._backend.upsert(connection, _TABLE, rows.numbered(connection, _TABLE, columns), add=())
         insert_new(connection, told)
 
     def judge(self, now: int, hanging_after: float, not_started_after: float) -> list[Job]:

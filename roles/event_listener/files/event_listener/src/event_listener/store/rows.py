@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -87,6 +88,15 @@ def take(connection: Connection, table: Table, count: int) -> int:
         return 1
     connection.execute(schema.counter.update().where(row.name == table.name).values(value=found + count))
     return int(found) + 1
+
+
+def numbered(connection: Connection, table: Table, found: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Give the rows whose ``seq`` is 0 one, in their order. Call it in a write transaction."""
+    fresh = [row for row in found if row["seq"] == 0]
+    if fresh:
+        for seq, row in enumerate(fresh, take(connection, table, len(fresh))):
+            row["seq"] = seq
+    return found
 
 
 def last(connection: Connection, table: Table) -> int:
