@@ -12,10 +12,11 @@ from event_listener.policy import Action, Owner, Role
 from event_listener.registry import changes
 from event_listener.settings import ApiToken, Manage, Settings
 from event_listener.settings_base import Secret
-from event_listener.store import Arrival, Query, open_store
+from event_listener.store import Actor, Arrival, Deed, Query, open_store
 from event_listener.store.log import now_ns
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.api_contract import JudgedClient
 
@@ -372,7 +373,7 @@ DOMAINS = ["/", "/a/", "/a/b/", "/a/b/c/", "/ab/", "/b/"]
 WHO = st.tuples(st.sampled_from(list(Role)), st.sampled_from(DOMAINS), st.sampled_from(["x", "y"]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(DOMAINS), st.none() | st.sampled_from(["x", "y"])), max_size=8), WHO)
 def test_random_trees(tmp_path_factory, owners, who):
     """Over random sources and a random user: listed is what the policy allows, event by event."""
@@ -388,6 +389,32 @@ def test_random_trees(tmp_path_factory, owners, who):
             for number in range(len(owners)):
                 event = store.queries.get(f"s{number}-0-0", scope)
                 assert (event is not None) is (f"s{number}" in wanted)
+        filtered_and_deleted(store, asks, owners)
+
+
+FILTERS = [
+    Query(below="/a/"), Query(domain=("/a/", "/ab/")), Query(account=("x",)), Query(keyword="test s*"),
+    Query(type=("Test.*",), below="/a/b/"), Query(source=("s0", "s1", "s2")), Query(since_ns=1), Query(archived="all"),
+]  # fmt: skip
+
+
+def filtered_and_deleted(store, asks, owners):
+    """Whatever the filter: exactly what it finds for root and the policy allows; also what is archived and deleted."""
+    everything = store.queries.find(Query()).events
+    scope = policy.scope(asks, Action.MANAGE_EVENTS)
+    for index, query in enumerate(FILTERS):
+        wanted = [one.id for one in everything if query.holds(one) and scope.holds(Owner(one.domain, one.account))]
+        mine = replace(query, scope=scope)
+        assert [one.id for one in store.queries.find(mine).events] == wanted
+        assert store.queries.total(mine) == len(wanted)
+        if query.names_some():
+            deed = (Deed.ARCHIVE, Deed.DELETE)[index % 2]
+            assert store.deeds.do(deed, mine, Actor("p", "here"), Owner(), dry_run=True) == len(wanted)
+    mine = Query(type=("Test.*",), scope=scope)
+    wanted = {one.id for one in everything if scope.holds(Owner(one.domain, one.account))}
+    assert store.deeds.do(Deed.DELETE, mine, Actor("p", "here"), Owner()) == len(wanted)
+    left = {one.id for one in store.queries.find(Query(type=("Test.*",), archived="all")).events}
+    assert left == {f"s{number}-0-0" for number in range(len(owners))} - wanted
 
 
 def test_lock_times_rise_and_end():
