@@ -25,7 +25,11 @@ def test_a_source_falls_silent_and_comes_back(listener: Callable[..., RunningLis
 
         def told() -> list[str]:
             events = running.api("/api/v1/events", source="bmc1", order="asc", limit=1000).json()["events"]
-            return [event["type"].removeprefix("RedfleetEvents.") for event in events if "Redfleet" in event["type"]]
+            return [
+                event["type"].removeprefix("RedfleetEvents.")
+                for event in events
+                if "RedfleetEvents.Source" in event["type"]
+            ]
 
         wait_for(lambda: told() == ["SourceSilent"], 60)
         silent = running.api("/api/v1/sources", health="silent").json()["sources"]
@@ -38,9 +42,25 @@ def test_a_source_falls_silent_and_comes_back(listener: Callable[..., RunningLis
         shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
         assert shown.splitlines()[1].split()[4] == "silent", shown
 
+        wrong = requests.post(
+            running.url + "/events/bmc1", json={}, auth=("bmc", "wrong"), verify=running.ca_path, timeout=60
+        )
+        assert wrong.status_code == 401
+        wait_for(lambda: running.api("/api/v1/sources/bmc1").json()["refused"]["count"], 60)
+        refused = running.api("/api/v1/sources/bmc1").json()["refused"]
+        assert (refused["reasons"], bool(refused["last"])) == ({"credentials_wrong": 1}, True)
+        metrics = requests.get(running.manage_url + "/metrics", timeout=30).text
+        assert 'event_listener_source_refused_total{source="bmc1"} 1.0' in metrics
+
         running.kill("relay")
         assert running.post({"Events": [{"MessageId": "A.1.0.B"}]}, "/events/bmc1").status_code == 200
         wait_for(lambda: told()[1:2] == ["SourceBack"], 60)
         assert told()[0] == "SourceSilent"
         # Nothing more is sent, so it falls silent once more; each word of the log has its counterpart.
         wait_for(lambda: told() == ["SourceSilent", "SourceBack", "SourceSilent"], 60)
+
+        def rate() -> float:
+            assert running.post({"Events": [{"MessageId": "A.1.0.B"}]}, "/events/bmc1", timeout=60).status_code == 200
+            return running.api("/api/v1/sources/bmc1").json()["events_per_minute"]
+
+        assert wait_for(rate, 60) > 0

@@ -38,6 +38,7 @@ from event_listener.body_memory import BodyMemory, NoRoomError
 from event_listener.journal import STATUS_MALFORMED, STATUS_OK, Entry, JournalUnavailableError
 from event_listener.notices import Notices
 from event_listener.payload import MalformedError, decode
+from event_listener.refusals import Refusals
 from event_listener.registry_snapshot import RegistryView, SourceEntry
 from event_listener.settings import SOURCE_ID_PATTERN, Settings
 
@@ -80,6 +81,7 @@ class Receiver:
         self._submit = submit
         self._notices = notices
         self._stored = stored
+        self.refusals: Refusals | None = None  # who was refused, where that is counted
         self._registry = RegistryView(settings.state_dir)
         self._peers = PeerResolver(settings.ingest.trusted_proxies)
         self._allowed = parse_networks(settings.ingest.allowed_networks)
@@ -262,6 +264,9 @@ class Receiver:
         metrics.REFUSED.labels(refusal.reason).inc()
         named = f"{peer} ({source})" if source else peer
         self._notices.warn(f"{refusal.reason} {peer}", f"refused {refusal.status} {named}: {refusal.detail}")
+        if self.refusals is not None:
+            registered = self._registry.find(source, peer)
+            self.refusals.note(registered.name if registered else peer, refusal.reason)
         return answer(refusal.status, {"status": "refused", "detail": refusal.detail}, refusal.headers)
 
     def _unavailable(self, error: JournalUnavailableError) -> Response:

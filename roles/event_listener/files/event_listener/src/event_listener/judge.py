@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The relay's thread that judges whether sources are silent."""
+"""The relay's thread that judges whether sources are silent, and reckons how many events they send."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from event_listener.indexer import journal_cursor
 from event_listener.journal import JournalBrokenError, JournalReader, JournalUnavailableError
 from event_listener.registry import Source
 from event_listener.source_health import Expectation, FairStart, Health, judge
+from event_listener.source_rates import Rates, publish
 from event_listener.store import Store, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -34,15 +35,19 @@ class Judge:
         self._store, self._state_dir, self._expectation = store, state_dir, expectation
         self._listening, self._clocks = listening, clocks
         self._fair = FairStart(*clocks())
+        self._rates = Rates()
 
     def step(self) -> list[Health]:
-        """Judge once; returns the transitions that nobody told before. Raises StoreUnavailableError."""
+        """Judge once; returns the transitions that nobody told before. Raises StoreUnavailableError, OSError."""
         listening = self._listening() and not is_behind(self._store, self._state_dir)
         wall_ns, monotonic = self._clocks()
+        activity = self._store.sources.activity()
+        self._rates.step({name: one.events for name, one in activity.items()}, monotonic)
+        publish(self._state_dir, self._rates.by_source)
         if not self._fair.step(wall_ns, monotonic, listening=listening):
             return []
         sources = {source.name: source for source in self._store.sources.list()}
-        heard = {name: activity.last_seen_ns for name, activity in self._store.sources.activity().items()}
+        heard = {name: one.last_seen_ns for name, one in activity.items()}
         known = self._store.health.all()
         if gone := [name for name in known if not self._expects(sources.get(name))]:
             self._store.health.forget(gone)
@@ -79,5 +84,5 @@ class JudgeThread(threading.Thread):
         while not self._stopped.wait(self._seconds):
             try:
                 self._judge.step()
-            except StoreUnavailableError as error:
+            except (StoreUnavailableError, OSError) as error:
                 logger.warning("who is silent can't be judged now: %s", error)

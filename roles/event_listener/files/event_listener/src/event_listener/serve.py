@@ -14,7 +14,7 @@ import gevent
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from event_listener import config_file, metrics, tls
+from event_listener import config_file, metrics, refusals, tls
 from event_listener.auth import Authenticator, Credential
 from event_listener.console import console_from_environment
 from event_listener.journal import prepare_journal
@@ -184,6 +184,7 @@ class IngestServer(_Server):
             notices,
             stored=console_from_environment(),
         )
+        self.receiver.refusals = refusals.Refusals(self.settings.state_dir, gevent.spawn_later)
         return create_app(self.receiver)
 
 
@@ -217,6 +218,7 @@ def serve_ingest(settings: Settings, path: str, binds: Options | None = None) ->
     prepare_state(settings)
     _allow_connections()
     metrics.enable_multiprocess(settings.state_dir)
+    refusals.begin(settings.state_dir)
     if not settings.ingest.credentials and not settings.ingest.sites:
         logger.warning("ingest.credentials is empty: every POST is refused with 401 until there is one")
     IngestServer(settings, path, _binds(settings.ingest.bind) if binds is None else binds).run()

@@ -13,7 +13,7 @@ from event_listener.commands import with_settings
 from event_listener.commands.store_access import as_lines, opened, table
 from event_listener.event import nanoseconds
 from event_listener.settings import Settings
-from event_listener.source_view import view
+from event_listener.source_view import here, view
 from event_listener.store import Store
 
 _TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain", "account", "credential")
@@ -30,7 +30,7 @@ def sources() -> None:
 def list_sources(settings: Settings, as_json: bool) -> None:
     """List registered sources, and senders that nobody registered."""
     with opened(settings) as store:
-        found = view(store)
+        found = view(store, here=here(settings.state_dir))
     if as_json:
         as_lines(found)
         return

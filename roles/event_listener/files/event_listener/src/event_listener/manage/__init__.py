@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(accounts.blueprint(connection)))
     app.register_blueprint(access.guard(login.public(connection), public=True))
     app.register_blueprint(access.guard(login.own(connection)))
-    app.register_blueprint(access.guard(sources.blueprint(connection)))
+    app.register_blueprint(access.guard(sources.blueprint(connection, settings.state_dir)))
     app.register_blueprint(access.guard(credentials.blueprint(settings, connection)))
     app.register_blueprint(access.guard(upkeep.blueprint(connection)))
     app.register_blueprint(access.guard(webhooks.blueprint(settings.webhook, connection)))

@@ -20,6 +20,7 @@ from event_listener.manage.connection import Connection
 from event_listener.manage.describe import describe
 from event_listener.metrics import collect_ingest
 from event_listener.settings import Settings
+from event_listener.source_view import heartbeats_missed, here
 from event_listener.store import Store, StoreUnavailableError
 from event_listener.store.alerts import by_level
 from event_listener.upkeep import FINDINGS
@@ -114,6 +115,13 @@ class LogCollector(Collector):
         events = {item.source: float(item.events) for item in heard}
         yield _counter("source_events_total", "Events of a source.", events, "source")
         yield _last_proven(store, limit)
+        told = here(self._settings.state_dir)
+        rates = {name: told.rates[name] for name in seen if name in told.rates}
+        yield _gauge("source_events_per_minute", "Lately, as a load average of five minutes.", rates, "source")
+        refused = sorted(told.refused.items(), key=lambda item: item[1].last_ns, reverse=True)[:limit]
+        counts = {name: float(one.count) for name, one in refused}
+        yield _counter("source_refused_total", "Refused attempts, by source or address.", counts, "source")
+        yield _heartbeats(store, limit)
         silent = sorted(name for name, one in store.health.all().items() if one.silent)
         yield _gauge("sources_silent", "Sources that were not heard for too long.", {"": len(silent)})
         yield _gauge("source_silent", "1 for each silent source.", dict.fromkeys(silent[:limit], 1.0), "source")
@@ -163,6 +171,18 @@ def _upkeep(store: Store) -> Iterator[Metric]:
     yield _gauge("coverage_free_slots", "Unused slots of BMCs that have a fixed number.", {"": document["free_slots"]})
     counts = {name: float(len(document["findings"].get(name, ()))) for name in FINDINGS}
     yield _gauge("coverage_findings", "What it found, see docs/reports.md.", counts, "finding")
+
+
+def _heartbeats(store: Store, limit: int) -> Metric:
+    """Of the sources that should send them: how many are missing since each was last heard."""
+    heard, now = store.sources.activity(), time.time_ns()
+    missed = {
+        source.name: float(found)
+        for source in store.sources.list()
+        if (found := heartbeats_missed(source, heard.get(source.name), now)) is not None
+    }
+    some = dict(sorted(missed.items(), key=lambda item: -item[1])[:limit])
+    return _gauge("source_heartbeats_missed", "Heartbeats missing since a source was last heard.", some, "source")
 
 
 def _last_proven(store: Store, limit: int) -> Metric:

@@ -15,7 +15,7 @@ from event_listener.manage.access import needs
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import Moment, Parameter, describe
 from event_listener.policy import Action
-from event_listener.source_view import STATUSES, shown, view
+from event_listener.source_view import STATUSES, here, shown, view
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +64,19 @@ class ShownHealth(TypedDict):
     heartbeats_missed: int | None
 
 
+class ShownRefused(TypedDict):
+    """Attempts that this host refused since its ingest was started, by reason."""
+
+    count: int
+    last: Moment | None
+    reasons: dict[str, int]
+
+
 class ShownSource(Registered):
-    """A source, and what it did. ``heard_with``: when it last showed which credential."""
+    """A source, and what it did. ``heard_with``: when it last showed which credential.
+
+    ``events_per_minute``: lately, as a load average of five minutes.
+    """
 
     registered: bool
     last_seen: Moment | None
@@ -73,6 +84,8 @@ class ShownSource(Registered):
     payloads: int
     events: int
     quarantined: int
+    events_per_minute: float
+    refused: ShownRefused
     health: ShownHealth
     heard_with: dict[str, Moment]
 
@@ -107,7 +120,7 @@ class Upserted(TypedDict):
     diff: list[Difference]
 
 
-def blueprint(connection: Connection) -> Blueprint:
+def blueprint(connection: Connection, state_dir: str) -> Blueprint:
     """The routes."""
     routes = Blueprint("sources", __name__, url_prefix="/api/v1/sources")
 
@@ -116,7 +129,7 @@ def blueprint(connection: Connection) -> Blueprint:
     @describe("Registered sources, and senders that nobody registered.", Sources, parameters=(_HEALTH,))
     def all_sources() -> Response:
         wanted = _status(request.args.get("health"))
-        found = view(connection.store, g.scope)
+        found = view(connection.store, g.scope, here(state_dir))
         return jsonify(sources=[one for one in found if wanted in (None, one["health"]["status"])])
 
     @routes.get("/<name>")
@@ -129,7 +142,7 @@ def blueprint(connection: Connection) -> Blueprint:
             raise NotFound(f"source {name} is neither registered nor was it ever heard")
         proven, uses = connection.store.proofs.last_proven().get(name), known.credential_uses(name).get(name)
         health = connection.store.health.all().get(name)
-        return jsonify(shown(name, source, activity, proven, uses, health))
+        return jsonify(shown(name, source, activity, proven, uses, health, here(state_dir)))
 
     @routes.patch("")
     @describe("Register or change many sources, all or none.", Upserted, body=SourcesWish)
