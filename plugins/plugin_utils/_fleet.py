@@ -234,7 +234,8 @@ def as_address(text):
 def source(host, variables, result):
     """Return one source for the listener's registry, from the inventory and from what the BMC told of itself.
 
-    variables may hold redfish_baseuri, ansible_host and event_source (fields that the inventory wants to be so);
+    variables may hold redfish_baseuri, ansible_host, event_domain and event_account (whose it is), and event_source
+    (fields that the inventory wants to be so);
     result is the task result whose `service` has what was read. Fields that nobody knows are left out, so that the
     listener keeps what it has.
     """
@@ -256,6 +257,9 @@ def source(host, variables, result):
     told = [str(service[name]) for name in ("vendor", "product", "redfish_version") if service.get(name)]
     if told:
         entry["service"] = " ".join(told)
+    for field, name in (("domain", "event_domain"), ("account", "event_account")):
+        if variables.get(name) is not None:
+            entry[field] = str(variables[name])
     entry.update(variables.get("event_source") or {})
     return entry
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""listener_event_info and listener_source, as playbooks use them: real ansible-playbook, real listener."""
+"""The modules of the group `listener`, as playbooks use them: real ansible-playbook, real listener."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from ansible_collections.redfleet.events.plugins.module_utils._listener import Listener, ListenerError
 
 ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,7 @@ def play(running, tmp_path):
             env=environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        assert PASSWORD not in done.stdout
         assert running.api_token not in done.stdout + done.stderr + (tmp_path / "ansible.log").read_text()
         return done.stdout if fails else json.loads(out.read_text())
 
@@ -109,6 +113,77 @@ def test_check_mode_of_the_play_writes_nothing(play, running):
     play([{**source(name="ghost"), "register": "would"}], arguments=["--check"])
     headers = {"Authorization": f"Bearer {running.api_token}"}
     assert requests.get(f"{running.manage_url}/api/v1/sources/ghost", headers=headers, timeout=10).status_code == 404
+
+
+OWNERS = [
+    ("listener_domain", {"path": "dc1/row2"}, {"path": "/dc1/row2/"}),
+    ("listener_account", {"name": "web", "domain": "/dc1/"}, {"domain": "/dc1/", "name": "web"}),
+    ("listener_user", {"name": "ada", "role": "user", "domain": "/dc1/", "account": "web", "password": PASSWORD}, None),
+]
+
+
+@pytest.fixture
+def module(running):
+    """Run a module's own function in this process, in check mode or for real; the listener is real."""
+
+    def module(name, options, *, check=False):
+        loaded = importlib.import_module(f"ansible_collections.redfleet.events.plugins.modules.{name}")
+        given = {"url": running.manage_url, "token": running.api_token, **options}
+        params = {key: given.get(key, spec.get("default")) for key, spec in loaded.ARGUMENT_SPEC.items()}
+        return loaded.run(params, Listener(params), check)
+
+    return module
+
+
+def test_domains_accounts_and_users(module):
+    """Each first in check mode, then for real, then again, and the same when it goes; no password is shown anywhere."""
+    for state, things in (("present", OWNERS), ("absent", OWNERS[::-1])):
+        for kind, options, shown in things:
+            wanted = {**options, "state": state}
+            checks = (True, False, False, True)
+            would, did, again, still = (module(kind, wanted, check=check) for check in checks)
+            assert (would["changed"], did["changed"], again["changed"], still["changed"]) == (True, True, False, False)
+            assert would["diff"] == did["diff"]
+            if shown is not None:
+                there = (did["diff"]["before"], did["diff"]["after"])
+                assert there == (({}, shown) if state == "present" else (shown, {}))
+            assert PASSWORD not in json.dumps([would, did, again, still])
+
+
+def test_a_user_changes(module):
+    """What isn't given stays; another password is a change though nothing of it is shown; mistakes say what to do."""
+    user = {"name": "otto", "role": "domain-admin", "domain": "/dc3/", "password": PASSWORD}
+    made, off, kept, other, created, none = (
+        module("listener_user", {"name": "otto", **options})
+        for options in (
+            user, {"enabled": False}, {"enabled": False}, {"password": PASSWORD + "!"},
+            {"password": PASSWORD, "update_password": "on_create"}, {"password": ""},
+        )
+    )  # fmt: skip
+    assert [one["changed"] for one in (made, off, kept, other, created, none)] == [True, True, False, True, False, True]
+    assert off["user"] == {**made["user"], "state": "disabled"}
+    assert "another password" in other["msg"]
+    assert none["user"]["has_password"] is False
+    with pytest.raises(ListenerError, match="a new user needs a role"):
+        module("listener_user", {"name": "eva"})
+    with pytest.raises(ListenerError, match="holds users; move or remove them first"):
+        module("listener_domain", {"path": "/dc3/", "state": "absent"})
+
+
+def test_owners_in_a_play(play):
+    """As Ansible runs them; the password is in no output, not even with -vvv."""
+    tasks = [{f"redfleet.events.{kind}": options, "register": kind} for kind, options, _shown in OWNERS]
+    found = play([*tasks, {**tasks[-1], "register": "again"}])
+    assert [found[name]["changed"] for name in (*(kind for kind, *_rest in OWNERS), "again")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert found["listener_user"]["user"] == {
+        "name": "ada", "role": "user", "domain": "/dc1/", "account": "web", "state": "enabled", "has_password": True,
+    }  # fmt: skip
+    assert PASSWORD not in json.dumps(found)
 
 
 def test_events_are_found(play, running):

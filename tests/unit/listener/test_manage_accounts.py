@@ -245,7 +245,6 @@ def test_what_is_not_declared_is_roots_alone(app, logged_in):
         ("user-ax", "GET", "/api/v1/domains", {}, 403),
         ("user-ax", "PATCH", "/api/v1/sources", {"sources": []}, 403),
         ("admin-a", "PATCH", "/api/v1/sources", {"sources": [{"name": "s0", "domain": "/a/"}]}, 403),
-        ("user-ax", "GET", "/api/v1/quarantine", {}, 403),
         ("root2", "PUT", "/api/v1/users/a%2Fb", {"role": "user"}, 404),
         ("root2", "PUT", "/api/v1/users/short", {"role": "root-admin", "password": "short"}, 400),
         ("root2", "PUT", "/api/v1/users/lonely", {"role": "user"}, 400),
@@ -291,6 +290,20 @@ def test_a_domain_administrator_at_work(root, logged_in):
     assert PASSWORD not in everything
     assert token["secret"] not in everything
     assert "argon2" not in everything
+
+
+def test_whom_a_source_belongs_to_is_in_the_tree(root, logged_in):
+    """A playbook registers BMCs with a domain and an account that nobody made before; a check makes nothing."""
+    wanted = [{"name": f"t{n}", "domain": "/a/t/", "account": "w"} for n in range(3)]
+    root("PATCH", "/api/v1/sources", sources=wanted, check=True)
+    assert "/a/t/" not in root("GET", "/api/v1/domains")["domains"]
+    root("PATCH", "/api/v1/sources", sources=wanted)
+    assert "/a/t/" in logged_in["admin-a"]("GET", "/api/v1/domains")["domains"]
+    assert {"domain": "/a/t/", "name": "w"} in root("GET", "/api/v1/accounts")["accounts"]
+    told = root("GET", "/api/v1/events?category=ActionEvent&domain=/a/t/")["events"]
+    assert {event["type"] for event in told} == {"DOMAIN.CREATE", "ACCOUNT.CREATE"}
+    for number in range(3):
+        root("DELETE", f"/api/v1/sources/t{number}", 204)
 
 
 def test_a_limited_token(app, logged_in):

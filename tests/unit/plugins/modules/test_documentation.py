@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.redfleet.events.plugins.doc_fragments._redfish import ModuleDocFragment
+from ansible_collections.redfleet.events.plugins.module_utils import _listener as listener
 from ansible_collections.redfleet.events.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.redfleet.events.plugins.module_utils._declaration import PROPERTIES
 
 ROOT = Path(__file__).resolve().parents[4]
-MODULES = sorted(yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["redfish"])
+GROUPS = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
+MODULES = sorted(GROUPS["redfish"])
 
 
 def comparable(options: dict[str, Any]) -> dict[str, Any]:
@@ -72,3 +74,19 @@ def test_secrets_are_marked(name: str):
     for option, spec in load(name).ARGUMENT_SPEC.items():
         if any(word in option for word in ("password", "token", "headers")):
             assert "no_log" in spec or spec.get("choices"), option
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS["listener"]))
+def test_modules_of_the_listener_are_documented_as_they_are(name: str):
+    """Options as they are, examples of the module, and a heading; `url` and `token` are the group's."""
+    module = load(name)
+    own = {option: spec for option, spec in module.ARGUMENT_SPEC.items() if option not in listener.CONNECTION}
+    assert comparable(yaml.safe_load(module.DOCUMENTATION).get("options", {})) == comparable(own)
+    assert set(listener.CONNECTION) <= set(module.ARGUMENT_SPEC)
+    assert f"redfleet.events.{name}" in str(yaml.safe_load(module.EXAMPLES))
+    assert f"## {name}\n" in (ROOT / "docs" / "modules.md").read_text()
+
+
+def test_there_is_no_module_of_the_listener_outside_its_group():
+    found = {path.stem for path in (ROOT / "plugins" / "modules").glob("listener_*.py")}
+    assert found == set(GROUPS["listener"])

@@ -173,6 +173,9 @@ def test_source_takes_what_is_known_and_nothing_else():
         "service": "v",
     }
     assert _fleet.source("b1", {"ansible_host": "bmc1.example"}, None) == {"name": "b1"}
+    owned = {"event_domain": "/dc1/row2/", "event_account": "web"}
+    assert _fleet.source("b1", owned, None) == {"name": "b1", "domain": "/dc1/row2/", "account": "web"}
+    assert _fleet.source("b1", {**owned, "event_source": {"domain": "/x/"}}, None)["domain"] == "/x/"
 
 
 def test_pins_are_kept_unless_replaced():

@@ -10,6 +10,7 @@ import click
 
 from event_listener import path_secret, registry
 from event_listener.commands import with_settings
+from event_listener.commands.accounts import actor
 from event_listener.commands.store_access import as_lines, opened, table
 from event_listener.event import nanoseconds
 from event_listener.settings import Settings
@@ -86,7 +87,7 @@ def set_source(
     if response_status is not None:
         change["response_status"] = int(response_status)
     with opened(settings) as store:
-        plan = store.sources.upsert(registry.changes([change]))
+        plan = store.sources.upsert(registry.changes([change]), actor=actor())
     click.echo(f"{name}: {'registered' if plan.created else 'changed' if plan.updated else 'unchanged'}")
 
 
@@ -129,7 +130,7 @@ def make_secret(settings: Settings, name: str, secret_id: str, network: tuple[st
     with opened(settings) as store:
         known = [one for one in _known(store, name) if one["id"] != secret_id]
         added = {"id": secret_id, "networks": list(network), "secret": secret}
-        store.sources.upsert(registry.changes([{"name": name, "path_secrets": [*known, added]}]))
+        store.sources.upsert(registry.changes([{"name": name, "path_secrets": [*known, added]}]), actor=actor())
     click.echo(f"/events/{name}/{secret}")
 
 
@@ -144,7 +145,7 @@ def revoke(settings: Settings, name: str, secret_id: str) -> None:
         kept = [one for one in known if one["id"] != secret_id]
         if kept == known:
             raise click.ClickException(f"{name} has no path secret {secret_id}; see `event-listener sources secrets`")
-        store.sources.upsert(registry.changes([{"name": name, "path_secrets": kept}]))
+        store.sources.upsert(registry.changes([{"name": name, "path_secrets": kept}]), actor=actor())
 
 
 def _known(store: Store, name: str) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an endpoint takes and answers, said once, beside its view; the OpenAPI document is made of it (ADR 14).
+"""What an endpoint takes and answers, said once, beside its view; the OpenAPI document is made of it (ADR 21).
 
 Types are those of msgspec: Structs for bodies (what the view decodes with), TypedDicts for answers. A parameter of the
 query that isn't described is refused before the view runs, so a misspelt filter never shows everything.
@@ -17,6 +17,7 @@ from event_listener.manage.problems import problem
 
 _MARK = "described"
 JSON = "application/json"
+GREATEST = 2**63 - 1  # of a whole number in a database
 BYTES = "application/octet-stream"
 
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
@@ -87,8 +88,15 @@ def description(view: Callable[..., Any]) -> Description | None:
     return found
 
 
+def _nowhere(value: Any) -> bool:
+    """Whether no database holds this value of a path."""
+    return value > GREATEST if isinstance(value, int) else "\0" in str(value)
+
+
 def refuse_unknown_parameters() -> Response | None:
     """Before a request: answer 400 where the query has what the view doesn't know, or twice what it takes once."""
+    if any(_nowhere(value) for value in (request.view_args or {}).values()):
+        return problem(404, "nothing has such a name or number")
     said = description(current_app.view_functions[request.endpoint or ""])
     if said is None:
         return None

@@ -143,18 +143,20 @@ def blueprint(connection: Connection) -> Blueprint:
         return _bytes(payload.body)
 
     @routes.get("/quarantine")
+    @needs(Action.READ_EVENTS)
     @describe("What was not understood, oldest first.", Quarantine, parameters=_PAGE)
     def quarantine() -> Response:
         limit = parameters.query({"limit": [request.args.get("limit", "100")]}, 0).limit
         after = parameters.query({"after": [request.args.get("after", "0")]}, 0).after
-        held = connection.store.quarantine.list(after, limit + 1)
+        held = connection.store.quarantine.list(after, limit + 1, g.scope)
         more = held[limit - 1].seq if len(held) > limit else None
         return jsonify(quarantine=[_held(item) for item in held[:limit]], next=more)
 
     @routes.get("/quarantine/<int:seq>/raw")
+    @needs(Action.READ_EVENTS)
     @describe("A quarantined body, byte for byte.", media=BYTES)
     def quarantined(seq: int) -> Response:
-        body = connection.store.quarantine.body(seq)
+        body = connection.store.quarantine.body(seq, g.scope)
         if body is None:
             raise NotFound(f"there is no quarantined payload {seq}")
         return _bytes(body)

@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, current_app
 from werkzeug.routing import Rule
 
 from event_listener.manage.access import action_of, is_guarded
-from event_listener.manage.describe import JSON, Description, Parameter, describe, description
+from event_listener.manage.describe import GREATEST, JSON, Description, Parameter, describe, description
 from event_listener.manage.problems import MEDIA, Problem
 
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
@@ -114,7 +114,7 @@ def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
     for found in _VARIABLE.finditer(rule.rule):
         schema: dict[str, Any] = {"type": "string", "minLength": 1}
         if found["kind"] == "int":
-            schema = {"type": "integer", "minimum": 0}
+            schema = {"type": "integer", "minimum": 0, "maximum": GREATEST}
         yield {"name": found["name"], "in": "path", "required": True, "schema": schema}
 
 

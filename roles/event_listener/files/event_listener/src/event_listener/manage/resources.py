@@ -6,13 +6,15 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import msgspec
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request
 
 from event_listener import parameters
 from event_listener.event import rfc3339
+from event_listener.manage.access import needs
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import Moment, Parameter, describe
 from event_listener.manage.events import LIMIT, OneOf
+from event_listener.policy import Action
 from event_listener.store import ResourceState, StateQuery
 
 _SETS = ("source", "resource_type", "resource_id", "aspect", "state")
@@ -58,10 +60,11 @@ def blueprint(connection: Connection) -> Blueprint:
     routes = Blueprint("resources", __name__, url_prefix="/api/v1")
 
     @routes.get("/resources")
+    @needs(Action.READ_SOURCES)
     @describe("The state of resources, as their events said last.", Resources, parameters=_PARAMETERS)
     def find() -> Response:
         query = _query(request.args.to_dict(flat=False))
-        found = connection.store.states.find(msgspec.structs.replace(query, limit=query.limit + 1))
+        found = connection.store.states.find(msgspec.structs.replace(query, limit=query.limit + 1, scope=g.scope))
         page = found[: query.limit]
         more = _token(page[-1]) if len(found) > query.limit else None
         return jsonify(resources=[shown(state) for state in page], next=more)

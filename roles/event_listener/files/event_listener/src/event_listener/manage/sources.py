@@ -153,7 +153,7 @@ def blueprint(connection: Connection, state_dir: str) -> Blueprint:
         check = document.get("check", False)
         if not isinstance(check, bool):
             raise BadRequest("check is true or false")
-        plan = connection.store.sources.upsert(registry.changes(document["sources"]), check=check)
+        plan = connection.store.sources.upsert(registry.changes(document["sources"]), check=check, actor=g.actor)
         if not check and plan.write:
             logger.info("%s registered %d sources and changed %d", g.token, len(plan.created), len(plan.updated))
         answer = {"created": plan.created, "updated": plan.updated, "unchanged": plan.unchanged}

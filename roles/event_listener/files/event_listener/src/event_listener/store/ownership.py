@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, false, func, true
+from sqlalchemy import ColumnElement, and_, false, func, select, true
 
 from event_listener.policy import ROOT, Reach, Scope
+from event_listener.store import schema
 
 
 def within(scope: Scope, domain: ColumnElement[str], account: ColumnElement[str | None]) -> ColumnElement[bool]:
@@ -18,3 +19,11 @@ def within(scope: Scope, domain: ColumnElement[str], account: ColumnElement[str 
     if scope.reach is Reach.ACCOUNT and scope.account is not None:
         return and_(domain == scope.domain, account == scope.account)
     return false()
+
+
+def of_source(scope: Scope, name: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a source of this name is in the scope, as the registry has it now; unknown ones are the root's."""
+    if scope.reach is Reach.EVERYTHING or (scope.reach is Reach.SUBTREE and scope.domain == ROOT):
+        return true()
+    table = schema.source.c
+    return name.in_(select(table.name).where(within(scope, func.coalesce(table.domain, ROOT), table.account)))

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
+from event_listener.policy import EVERYTHING, ROOT, Owner, Scope
 from event_listener.store import schema
 from event_listener.store.backend import Backend
 from event_listener.store.forwarded import lacking
 from event_listener.store.given_up import Loss, tell
 from event_listener.store.log import Arrival, insert_good
+from event_listener.store.ownership import of_source
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,20 +40,21 @@ class Quarantine:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def list(self, after: int = 0, limit: int = 100) -> list[Held]:
-        """Entries with a greater ``seq``, oldest first."""
+    def list(self, after: int = 0, limit: int = 100, scope: Scope = EVERYTHING) -> list[Held]:
+        """Entries of a scope's sources with a greater ``seq``, oldest first."""
         table = schema.quarantine.c
         columns: list[Any] = [table[name] for name in Held.__struct_fields__ if name != "size"]
         statement = select(*columns, func.length(table.body).label("size"))
-        statement = statement.where(table.seq > after).order_by(table.seq).limit(limit)
+        statement = statement.where(table.seq > after, of_source(scope, table.source)).order_by(table.seq)
         with self._backend.read() as connection:
-            return [Held(**row._mapping) for row in connection.execute(statement)]
+            return [Held(**row._mapping) for row in connection.execute(statement.limit(limit))]
 
-    def body(self, seq: int) -> bytes | None:
+    def body(self, seq: int, scope: Scope = EVERYTHING) -> bytes | None:
         """What was sent, unaltered."""
         table = schema.quarantine.c
+        statement = select(table.body).where(table.seq == seq, of_source(scope, table.source))
         with self._backend.read() as connection:
-            found = connection.execute(select(table.body).where(table.seq == seq)).scalar()
+            found = connection.execute(statement).scalar()
         return None if found is None else bytes(found)
 
     def bytes_after(self, seq: int) -> tuple[int, int]:
@@ -95,12 +98,20 @@ class Quarantine:
             if row is None:
                 return False
             fields = {name: row._mapping[name] for name in Arrival.__struct_fields__ if name in row._mapping}
-            arrival = normalise(Arrival(**{**fields, "body": bytes(row.body)}))
+            owner = _owner(connection, row.source)
+            arrival = normalise(Arrival(**{**fields, "body": bytes(row.body), "owner": owner}))
             if not arrival.records:
                 return False
             insert_good(connection, lacking(connection, [arrival]))
             connection.execute(delete(table).where(table.c.seq == seq))
         return True
+
+
+def _owner(connection: Connection, source: str) -> Owner:
+    """Whose the source is now."""
+    table = schema.source.c
+    found = connection.execute(select(table.domain, table.account).where(table.name == source)).one_or_none()
+    return Owner(found.domain or ROOT, found.account) if found is not None else Owner()
 
 
 def _loss(gone: Sequence[Any], size: int, bound: int) -> Loss:

@@ -14,8 +14,10 @@ from sqlalchemy import Connection, Row, delete, select
 from event_listener.registry import Source, SourceChange, SourcePlan, plan
 from event_listener.source_health import replacements
 from event_listener.store import schema
+from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend
 from event_listener.store.source_health import tell_replaced
+from event_listener.store.source_owners import ensure_owners
 
 _JSON = ("labels", "path_secrets")
 VERSION = "registry"  # the counter that every change of the registry raises
@@ -56,8 +58,11 @@ class Sources:
             row = connection.execute(select(schema.source).where(schema.source.c.name == name)).one_or_none()
         return _source_of(row) if row is not None else None
 
-    def upsert(self, changes: Sequence[SourceChange], *, check: bool = False) -> SourcePlan:
-        """Make the given fields hold; all or nothing. With ``check`` only say what would change."""
+    def upsert(self, changes: Sequence[SourceChange], *, check: bool = False, actor: Actor | None = None) -> SourcePlan:
+        """Make the given fields hold; all or nothing. With ``check`` only say what would change.
+
+        Domains and accounts that they belong to are made by ``actor``, if there is one.
+        """
         if check:
             with self._backend.read() as connection:
                 return plan(all_sources(connection), changes, time.time_ns())
@@ -73,6 +78,8 @@ class Sources:
             if result.write:
                 self._changed(connection)
                 tell_replaced(connection, replacements(existing, result), now)
+            if actor is not None:
+                ensure_owners(connection, actor, result.write)
         return result
 
     def delete(self, name: str) -> bool:

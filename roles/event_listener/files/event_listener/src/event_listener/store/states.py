@@ -14,8 +14,10 @@ import msgspec
 from sqlalchemy import Connection, delete, func, select, tuple_
 
 from event_listener.event import Observation, Origin, Record
+from event_listener.policy import EVERYTHING, Scope
 from event_listener.store import schema
 from event_listener.store.backend import Backend
+from event_listener.store.ownership import of_source
 
 if TYPE_CHECKING:
     from event_listener.store.log import Arrival, Given
@@ -42,7 +44,10 @@ class ResourceState(msgspec.Struct, frozen=True):
 
 
 class StateQuery(msgspec.Struct, frozen=True):
-    """Which states: of a set, any value. ``after`` is the key of the last row of the page before."""
+    """Which states: of a set, any value. ``after`` is the key of the last row of the page before.
+
+    ``scope`` is what the asker may see; it is never the asker's to say.
+    """
 
     source: tuple[str, ...] = ()
     resource_type: tuple[str, ...] = ()
@@ -51,6 +56,7 @@ class StateQuery(msgspec.Struct, frozen=True):
     state: tuple[str, ...] = ()
     after: Key | None = None
     limit: int = 100
+    scope: Scope = EVERYTHING
 
 
 class States:
@@ -62,7 +68,8 @@ class States:
     def find(self, query: StateQuery) -> list[ResourceState]:
         """A page, in the order of source, resource and aspect."""
         columns = _TABLE.c
-        statement = select(_TABLE).order_by(columns.source, columns.resource_id, columns.aspect).limit(query.limit)
+        statement = select(_TABLE).where(of_source(query.scope, columns.source)).limit(query.limit)
+        statement = statement.order_by(columns.source, columns.resource_id, columns.aspect)
         for name in ("source", "resource_type", "resource_id", "aspect", "state"):
             if values := getattr(query, name):
                 statement = statement.where(columns[name].in_(values))
