@@ -155,11 +155,46 @@ def _usage(authority):
     )
 
 
-def make_authority(key, common_name, days, now=None):
-    """Return a self-signed CA certificate that may sign leaf certificates only."""
+def _subtree(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_network(name))
+    except ValueError as error:
+        if "/" in name or _is_address(name):
+            raise CertificateError(f"{name!r} is not a network. Write it as 192.0.2.0/24 or 2001:db8::/32.") from error
+        return x509.DNSName(_ascii(name.lstrip(".")))
+
+
+def not_permitted(authority, names):
+    """Return those of the names that the authority's name constraints (RFC 5280, 4.2.1.10) exclude."""
+    try:
+        constraints = authority.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return []
+    trees = [entry.value for entry in constraints.permitted_subtrees or ()]
+    return [name for name, entry in zip(names, general_names(names)) if not _is_below(entry.value, trees)]
+
+
+def _is_below(value, trees):
+    if isinstance(value, str):
+        return any(isinstance(tree, str) and ("." + value.lower()).endswith("." + tree.lower()) for tree in trees)
+    return any(not isinstance(tree, str) and value in tree for tree in trees)
+
+
+def _constraints(permitted):
+    """Return name constraints. Of a kind that isn't named nothing is allowed: RFC 5280 would allow all of it."""
+    trees = [_subtree(name) for name in permitted]
+    kinds = {type(tree) for tree in trees}
+    excluded = [] if x509.DNSName in kinds else [x509.DNSName("")]
+    if x509.IPAddress not in kinds:
+        excluded += [x509.IPAddress(ipaddress.ip_network(every)) for every in ("0.0.0.0/0", "::/0")]
+    return x509.NameConstraints(permitted_subtrees=trees, excluded_subtrees=excluded or None)
+
+
+def make_authority(key, common_name, days, permitted=(), now=None):
+    """Return a self-signed CA certificate that may sign leaf certificates only, for what is permitted (empty: all)."""
     now = now or utcnow()
     public = key.public_key()
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(_subject(common_name))
         .issuer_name(_subject(common_name))
@@ -170,8 +205,10 @@ def make_authority(key, common_name, days, now=None):
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(authority=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .sign(key, hashes.SHA256())
     )
+    if permitted:
+        builder = builder.add_extension(_constraints(permitted), critical=True)
+    return builder.sign(key, hashes.SHA256())
 
 
 def make_leaf(key, names, days, authority, authority_key, now=None):

@@ -63,6 +63,16 @@ options:
     description: How long the authority is valid, used when it is created.
     type: int
     default: 7300
+  permitted:
+    description:
+      - Domains and networks for which the authority may issue, such as V(bmc.example.com) and V(192.0.2.0/24), used
+        when it is created. They become its name constraints, so that whoever trusts it trusts it for nothing else.
+      - A name or address that isn't below one of them is refused. Where only domains are given no address is allowed,
+        and where only networks are, no host name. Empty is no constraint.
+      - Old TLS libraries of BMCs may refuse an authority with constraints. Prove it with one BMC of each make.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and predict what it would issue.
@@ -150,6 +160,7 @@ def argument_spec():
         "renew_days": {"type": "int", "default": 60},
         "ca_name": {"type": "str", "default": "redfleet.events fleet CA"},
         "ca_days": {"type": "int", "default": 7300},
+        "permitted": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -240,7 +251,8 @@ class Authority:
         if self.check_mode:
             return
         key = certs.make_key("ecdsa")
-        self.certificate = certs.make_authority(key, self.params["ca_name"], self.params["ca_days"])
+        permitted = self.params["permitted"]
+        self.certificate = certs.make_authority(key, self.params["ca_name"], self.params["ca_days"], permitted)
         # The key first: a certificate without its key would be the state that nobody can repair.
         write(self.key_path, certs.encrypt_key(key, self.params["passphrase"]), 0o600)
         write(self.certificate_path, certs.to_pem(self.certificate), 0o644)
@@ -251,6 +263,11 @@ class Authority:
             raise certs.CertificateError(
                 f"The authority in {self.certificate_path} has expired. "
                 "Move the folder away to start a new one, then teach it to the BMCs that verify the listener."
+            )
+        if outside := certs.not_permitted(self.certificate, names):
+            raise certs.CertificateError(
+                f"The authority in {self.certificate_path} may not issue for {', '.join(outside)} (name constraints). "
+                "Correct the names, or begin a new authority whose option permitted has them."
             )
         authority_key = certs.decrypt_key(read(self.key_path), self.params["passphrase"], self.key_path)
         key = certs.make_key(self.params["key_type"])

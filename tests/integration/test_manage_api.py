@@ -228,7 +228,7 @@ def test_health(api):
     ready = until(lambda: api("/health/ready", token=None))
     assert ready["status"] == "ready", ready
     assert {check["name"] for check in ready["checks"]} == {
-        "ingest", "relay", "journal", "sink text_log", "sink json_lines", "disk",
+        "ingest", "certificate", "relay", "journal", "sink text_log", "sink json_lines", "disk",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import socket
 import ssl
 import stat
@@ -232,6 +233,20 @@ def test_wrong_variables_are_refused_before_anything_changes(tmp_path, variables
     assert said in " ".join(done.output.split())
     assert not fresh.base.exists()
     assert not fresh.ca_path.exists()
+
+
+def test_a_wave_that_fails_keeps_the_next_from_beginning(tmp_path):
+    """With listener_rollout a mistake that only shows on a host reaches one of them; without, each is tried."""
+    wrong = {**Host(tmp_path / "one").variables, "event_listener_python": "/nowhere/python3"}
+    hosts = {"listener1": wrong, "listener2": Host(tmp_path / "two").variables}
+    write(tmp_path / "inventory" / "hosts.yml", {"event_listeners": {"hosts": hosts}})
+    together = play("redfleet.events.listener", tmp_path / "inventory", "--check")
+    assert together.recap("listener1")["failed"] == 1
+    assert together.recap("listener2")["failed"] == 0
+    waves = play("redfleet.events.listener", tmp_path / "inventory", "--check", "-e", "listener_rollout=1")
+    assert waves.status != 0
+    assert waves.recap("listener1")["failed"] == 1
+    assert not re.search(r"^listener2\s+:", waves.output, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
-# probe.sh PYTHON RELEASE_DIR USER PID_FILE: what the role has to know of a host before it changes anything, as JSON.
+# probe.sh PYTHON RELEASE_DIR USER PID_FILE CERTIFICATE: what the role has to know of a host before it changes anything, as JSON.
 # PYTHON may be empty: then the distribution's own comes first, because its security updates come by themselves.
-wanted=$1 release=$2 user=$3 pid_file=$4
+wanted=$1 release=$2 user=$3 pid_file=$4 certificate=$5
 
 # A service account can't run an interpreter below a folder that is closed to others, such as /root/.pyenv.
 usable='import os, sys
@@ -47,12 +47,20 @@ units=false
 own_account=false
 getent passwd "$user" 2>/dev/null | cut -d: -f5 | grep -qx 'Redfish event listener' && own_account=true
 
+# Of the certificate that is served now: an RSA key has this object identifier (rsaEncryption) in front, in DER.
+kind='import ssl, sys
+end = "-----END CERTIFICATE-----"
+der = ssl.PEM_cert_to_DER_cert(open(sys.argv[1]).read().partition(end)[0] + end)
+print("rsa" if bytes.fromhex("06092a864886f70d010101") in der else "ecdsa")'
+key=''
+if [ -n "$python" ] && [ -r "$certificate" ]; then key=$("$python" -c "$kind" "$certificate" 2>/dev/null) || key=''; fi
+
 libc=glibc
 for loader in /lib/ld-musl-*; do [ -e "$loader" ] && libc=musl; done
 
 printf '{"python": "%s", "python_version": "%s", "ensurepip": %s, "installed": %s, "running": %s, ' \
     "$python" "$version" "$ensurepip" "$installed" "$running"
-printf '"source_units": %s, ' "$source_units"
+printf '"source_units": %s, "key": "%s", ' "$source_units" "$key"
 printf '"nginx": %s, "nginx_units": %s, "wheels": "%s %s %s", ' "$nginx" "$nginx_units" "${version%.*}" "$(uname -m)" "$libc"
 printf '"systemd": %s, "units": %s, "apt": %s, "user_group": "%s", "own_account": %s, "uid": %s}\n' \
     "$systemd" "$units" "$apt" "$group" "$own_account" "$(id -u)"

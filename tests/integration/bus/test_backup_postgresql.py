@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import requests
-import yaml
 
 from tests.integration.listener_process import free_port, wait_for
 from tests.integration.user_play import play, write
@@ -119,8 +118,6 @@ def test_a_shared_event_log_is_dumped_once_and_restored_once(hosts, tmp_path):
     one.post("a")
     two.post("b")
     wait_for(lambda: one.events() == two.events() == ["a", "b"], 60)
-    two.run("stop")  # acknowledged, and not indexed when the backup is made: the relay is away
-    two.run("run", "--detach")
     made = play("redfleet.events.backup", inventory, "-e", "backup_name=first")
     assert made.status == 0, made.output
     assert (tmp_path / "listener1/backups/first/event-log/events.dump").is_file()
@@ -137,24 +134,13 @@ def test_a_shared_event_log_is_dumped_once_and_restored_once(hosts, tmp_path):
     wait_for(lambda: one.events() == two.events() == ["a", "b"], 60)
     two.post("new")
     wait_for(lambda: one.events() == two.events() == ["a", "b", "new"], 60)
-    config = yaml.safe_load(one.config.read_text())
-    assert config["event_log"]["password"]["file"]
     assert "not-a-secret" not in made.output + done.output
 
-
-@pytest.mark.slow
-def test_a_spoilt_dump_leaves_everything_as_it_is(hosts, tmp_path):
-    """It is looked at before anything is stopped."""
-    one, two = hosts
-    inventory = tmp_path / "inventory"
-    one.post("a")
-    wait_for(lambda: two.events() == ["a"], 60)
-    made = play("redfleet.events.backup", inventory, "-e", "backup_name=first")
-    assert made.status == 0, made.output
+    # A spoilt one is found before anything is stopped, on the hosts that it isn't on, too.
     with (tmp_path / "listener1/backups/first/event-log/events.dump").open("ab") as dump:
         dump.write(b"x")
-    done = play("redfleet.events.restore", inventory, "-e", "backup_name=first")
-    assert done.status != 0
-    assert "what was backed up (SHA-256)" in done.output
-    assert done.changed() == 0
-    assert one.events() == ["a"]
+    spoilt = play("redfleet.events.restore", inventory, "-e", "backup_name=first")
+    assert spoilt.status != 0
+    assert "what was backed up (SHA-256)" in spoilt.output
+    assert spoilt.changed() == 0
+    assert one.events() == ["a", "b", "new"]

@@ -6,13 +6,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import itertools
 import json
 import re
 import ssl
+import threading
 import time
+from pathlib import Path
 
 from tests.integration.hosts.deployment import CREDENTIAL, TOKEN
-from tests.integration.hosts.estate import Host
+from tests.integration.hosts.estate import Estate, Host
 
 # What a host writes by itself, and Ansible's own traces.
 NOISE = ("var/log/journal", "var/log/wtmp", "var/log/lastlog", "var/log/btmp", "var/lib/systemd", "tmp", "var/tmp",
@@ -33,19 +36,43 @@ def properties(host: Host, unit: str, *names: str) -> list[str]:
     return [values[name] for name in names]
 
 
+class Bmc:
+    """What posts to a listener, on one connection; with `ca_path` it verifies the listener's certificate."""
+
+    def __init__(self, address: str, port: int = 443, ca_path: Path | None = None) -> None:
+        context = ssl.create_default_context(cafile=ca_path)
+        if ca_path is None:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self._client = http.client.HTTPSConnection(address, port, timeout=30, context=context)
+
+    def send(self, marker: str) -> int:
+        """POST an event with the fleet's credential; returns the status."""
+        record = {"EventId": marker, "MessageId": "ResourceEvent.1.3.TestMessage", "MessageArgs": [], "Message": marker}
+        headers = {
+            "Authorization": f"Basic {base64.b64encode(':'.join(CREDENTIAL).encode()).decode()}",
+            "Content-Type": "application/json",
+        }
+        self._client.request("POST", "/", json.dumps({"Name": "Event", "Events": [record]}), headers)
+        answer = self._client.getresponse()
+        answer.read()
+        return answer.status
+
+    def certificate(self) -> bytes:
+        """What the listener shows on this connection, in DER."""
+        if self._client.sock is None:
+            self._client.connect()
+        assert isinstance(self._client.sock, ssl.SSLSocket)
+        return self._client.sock.getpeercert(binary_form=True) or b""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
+
 def post(address: str, marker: str, port: int = 443) -> int:
-    """POST an event with the fleet's credential on a connection of its own; returns the status."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what is proven here isn't the certificate
-    client = http.client.HTTPSConnection(address, port, timeout=30, context=context)
-    record = {"EventId": marker, "MessageId": "ResourceEvent.1.3.TestMessage", "MessageArgs": [], "Message": marker}
-    headers = {
-        "Authorization": f"Basic {base64.b64encode(':'.join(CREDENTIAL).encode()).decode()}",
-        "Content-Type": "application/json",
-    }
-    with contextlib.closing(client):
-        client.request("POST", "/", json.dumps({"Name": "Event", "Events": [record]}), headers)
-        return client.getresponse().status
+    """POST an event on a connection of its own; returns the status."""
+    with contextlib.closing(Bmc(address, port)) as bmc:
+        return bmc.send(marker)
 
 
 def stored(host: Host, markers: set[str], timeout: float = 20) -> set[str]:
@@ -85,3 +112,56 @@ def exposure(host: Host, unit: str) -> tuple[float, str]:
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", report)
     assert found, report
     return float(found[1]), report
+
+
+class Traffic:
+    """A BMC that posts for as long as the block lasts; `acknowledged` are the events that got a 200.
+
+    `lasting`: on one connection that must never be dropped, else each event on a new one. With `ca_path` it verifies.
+    Answered 503, as a busy disk may make the listener do, it sends again (`again` counts that); `refused` is all else.
+    """
+
+    def __init__(
+        self, estate: Estate, host: Host, prefix: str, *, lasting: bool = False, ca_path: Path | None = None
+    ) -> None:
+        self.acknowledged: set[str] = set()
+        self.refused: list[str] = []
+        self.again = 0
+        self._estate, self._host, self._prefix = estate, host, prefix
+        self._lasting, self._ca_path = lasting, ca_path
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with self._estate.network():
+            bmc = Bmc(self._host.address, ca_path=self._ca_path)
+            for number in itertools.count(1):
+                self._send(bmc, f"{self._prefix}-{number}")
+                if not self._lasting:
+                    bmc.close()
+                if self._over.wait(0.05):
+                    break
+            bmc.close()
+
+    def _send(self, bmc: Bmc, marker: str) -> None:
+        try:
+            status = bmc.send(marker)
+        except (OSError, http.client.HTTPException) as error:
+            bmc.close()
+            self.refused.append(f"{marker}: {error!r}")
+            return
+        if status == http.HTTPStatus.OK:
+            self.acknowledged.add(marker)
+        elif status == http.HTTPStatus.SERVICE_UNAVAILABLE and not self._over.wait(0.5):
+            self.again += 1
+            self._send(bmc, marker)
+        elif status != http.HTTPStatus.SERVICE_UNAVAILABLE:
+            self.refused.append(f"{marker}: {status}")
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()

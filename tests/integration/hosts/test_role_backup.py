@@ -3,49 +3,14 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
-from tests.integration.hosts.on_host import api_events, post
+from tests.integration.hosts.on_host import Traffic, api_events, post
 from tests.integration.listener_process import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 ONE_RELEASE = pytest.mark.parametrize("estate", ["bookworm"], indirect=True)
-
-
-class Traffic:
-    """One BMC that posts for as long as the block lasts; `acknowledged` are the events that got a 200."""
-
-    def __init__(self, estate, host, prefix):
-        self.acknowledged, self.refused = set(), []
-        self._estate, self._host, self._prefix = estate, host, prefix
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self):
-        number = 0
-        with self._estate.network():
-            while not self._over.wait(0.05):
-                number += 1
-                marker = f"{self._prefix}-{number}"
-                try:
-                    status = post(self._host.address, marker)
-                except OSError as error:
-                    status = repr(error)
-                if status == 200:
-                    self.acknowledged.add(marker)
-                else:
-                    self.refused.append(f"{marker}: {status}")
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
 
 
 @ONE_RELEASE

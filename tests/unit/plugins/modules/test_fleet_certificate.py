@@ -151,16 +151,18 @@ def test_wrong_options_are_refused_before_anything_is_made(params, change, said)
 def test_a_client_that_trusts_the_authority_accepts_the_chain(params, tmp_path):
     """The file works as a server's chain: OpenSSL itself verifies name, purpose and signature."""
     result = fleet_certificate.run(params, check_mode=False)
+    for name in params["names"]:
+        handshake(*contexts(result, tmp_path), name)
+
+
+def contexts(result, tmp_path):
+    """Return what a BMC that trusts the authority and what the listener do TLS with."""
     with open(result["key_path"], "rb") as handle:
         plain = certs.plain_key(handle.read(), PASSPHRASE, "test")
     (tmp_path / "key.pem").write_text(plain)
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(result["certificate_path"], tmp_path / "key.pem")
-    client_context = ssl.create_default_context(cafile=result["ca_path"])
-    for name in params["names"]:
-        handshake(client_context, server_context, name)
-    with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
-        handshake(client_context, server_context, "192.0.2.11")
+    return ssl.create_default_context(cafile=result["ca_path"]), server_context
 
 
 def handshake(client_context, server_context, name):
@@ -190,3 +192,32 @@ def test_private_key_filter_opens_only_with_the_passphrase(params):
     assert opened(pem, PASSPHRASE).startswith("-----BEGIN PRIVATE KEY-----")
     with pytest.raises(AnsibleFilterError, match="can't be opened"):
         opened(pem, "another passphrase")
+
+
+def test_constrained_authority_issues_for_what_is_permitted_only(params, tmp_path):
+    """A client that knows name constraints accepts what is below them; another name is never issued."""
+    params["permitted"] = ["example", "192.0.2.0/24", "2001:db8::/32"]
+    result = fleet_certificate.run(params, check_mode=False)
+    handshake(*contexts(result, tmp_path), "events.example")
+    for name in ("events.example.org", "notexample", "198.51.100.1", "2001:db9::1"):
+        params["names"] = ["events.example", name]
+        with pytest.raises(certs.CertificateError, match=f"may not issue for {name}"):
+            fleet_certificate.run(params, check_mode=False)
+
+
+@pytest.mark.parametrize(("permitted", "refused"), [(["example"], "192.0.2.10"), (["192.0.2.0/24"], "events.example")])
+def test_a_kind_that_is_not_named_is_excluded(params, permitted, refused):
+    """Domains alone allow no address, networks alone no host name: clients see so in the certificate too."""
+    params["permitted"] = permitted
+    params["names"] = [refused]
+    with pytest.raises(certs.CertificateError, match="may not issue"):
+        fleet_certificate.run(params, check_mode=False)
+    with open(os.path.join(params["ca_dir"], "ca.pem"), "rb") as handle:
+        constraints = certs.load_certificate(handle.read(), "test").extensions
+    assert constraints.get_extension_for_class(certs.x509.NameConstraints).value.excluded_subtrees
+
+
+def test_a_permitted_address_that_is_no_network_is_refused(params):
+    params["permitted"] = ["192.0.2.10/24"]
+    with pytest.raises(certs.CertificateError, match="not a network"):
+        fleet_certificate.run(params, check_mode=False)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import ssl
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -18,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from event_listener import doctor_logs
+from event_listener.certificate import certificates
 from event_listener.commands.check import directory_problem
 from event_listener.filesystems import NetworkFilesystemError, refuse_network_filesystem
 from event_listener.process import PidFile, PidFileError, PrivilegeError, service_account
@@ -26,8 +25,6 @@ from event_listener.settings import Settings
 from event_listener.status import bounds, space
 
 State = Literal["good", "note", "wrong", "repaired"]
-_DAYS = 86400
-_EXPIRES_SOON = 14 * _DAYS
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -176,22 +173,6 @@ def _removed(path: Path) -> str:
 
 
 def _certificates(patient: Patient) -> Iterator[Finding]:
-    settings = patient.settings.ingest
-    if settings.plain_http:
-        return
-    path = settings.tls.certificate
-    try:
-        # A documented gap: the standard library reads a certificate's dates only through this function.
-        found = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
-    except (OSError, ssl.SSLError) as error:
-        yield Finding("certificate", "wrong", f"{path} can't be read: {error}")
-        return
-    now, begins, ends = time.time(), *(ssl.cert_time_to_seconds(found[name]) for name in ("notBefore", "notAfter"))
-    if now < begins:
-        yield Finding("certificate", "wrong", f"{path} isn't valid before {found['notBefore']}; is the clock right?")
-    elif now > ends:
-        yield Finding("certificate", "wrong", f"{path} is out of date since {found['notAfter']}; renew it")
-    elif ends - now < _EXPIRES_SOON:
-        yield Finding("certificate", "note", f"{path} is valid until {found['notAfter']}; renew it")
-    else:
-        yield Finding("certificate", "good", f"valid until {found['notAfter']}")
+    states: dict[str, State] = {"good": "good", "soon": "note", "wrong": "wrong"}
+    for one in certificates(patient.settings):
+        yield Finding("certificate", states[one.state], one.text)

@@ -36,6 +36,14 @@ class Tls(Section, frozen=True):
     client_ca: Annotated[
         str | None, Meta(description="PEM file of CAs; when set, a BMC must show a certificate of one of them.")
     ] = None
+    expiry_warning: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=365,
+            description="Days before a certificate ends from which `/health/ready` is degraded and the doctor says so.",
+        ),
+    ] = 21
     handshake_timeout: Annotated[
         int, Meta(ge=1, le=120, description="Seconds a client has to finish the TLS handshake.")
     ] = 10

@@ -9,6 +9,7 @@ import msgspec
 from flask import Blueprint, Response, jsonify
 
 from event_listener import status
+from event_listener.certificate import certificates
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import describe
 from event_listener.probe import events_binds, ingest_answers
@@ -42,7 +43,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     @routes.get("/ready")
     @describe("The listener does its work, or why not.", Readiness, statuses=(200, 503))
     def ready() -> tuple[Response, int]:
-        found = [_ingest(settings), *_checks(settings, connection)]
+        found = [_ingest(settings), *_certificates(settings), *_checks(settings, connection)]
         verdict = status.verdict(found)
         # A sink that is down makes it degraded, never unready: taking the listener away would help nobody.
         answer = jsonify(status=verdict, checks=[msgspec.structs.asdict(check) for check in found])
@@ -56,6 +57,14 @@ def _checks(settings: Settings, connection: Connection) -> list[Check]:
         return status.checks(settings.state_dir, connection.store)
     except StoreUnavailableError as error:
         return [Check("event log", "unready", str(error))]
+
+
+def _certificates(settings: Settings) -> list[Check]:
+    # Degraded even when it is out of date: BMCs that don't verify it go on sending.
+    return [
+        Check("certificate", "ready" if one.state == "good" else "degraded", "" if one.state == "good" else one.text)
+        for one in certificates(settings)
+    ]
 
 
 def _ingest(settings: Settings) -> Check:

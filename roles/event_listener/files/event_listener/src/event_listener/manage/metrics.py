@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from event_listener import __version__, inputs, status
+from event_listener.certificate import certificates
 from event_listener.disk_use import published
 from event_listener.inputs.report import reported
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
@@ -57,6 +58,10 @@ class LogCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics; without the event log only that it can't be read."""
         yield _gauge("info", "The version that runs.", {__version__: 1}, "version")
+        ends = {one.path: one.ends for one in certificates(self._settings)}
+        yield _gauge(
+            "tls_not_after_seconds", "When a certificate ends (Unix time); 0: unreadable.", ends, "certificate"
+        )
         yield from _inputs(self._settings)
         try:
             found = list(self._log(self._connection.store))
