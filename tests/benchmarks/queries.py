@@ -97,7 +97,8 @@ def relay(where: str, password: str, first: int, rate: int, stop: Event) -> None
     thread = TidyThread(Tidy(still, store), told)
     thread.start()
     feeder, due = Feeder(store, first), time.monotonic()
-    while not stop.is_set():
+    parent = multiprocessing.parent_process()
+    while not stop.is_set() and parent is not None and parent.is_alive():
         feeder.feed(max(1, rate // 10))
         due += 0.1
         stop.wait(max(0.0, due - time.monotonic()))
