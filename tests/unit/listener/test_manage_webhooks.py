@@ -4,15 +4,19 @@
 import itertools
 
 import pytest
+import trustme
 from event_listener import policy
 from event_listener.manage import create_app
 from event_listener.policy import Action, Owner, Role
 from event_listener.settings import ApiToken, Manage, Settings
 from event_listener.settings_base import Secret
+from event_listener.settings_webhooks import Webhooks
 from event_listener.store import Delivery, Query, open_store
+from standardwebhooks.webhooks import Webhook as Verifier
 
 from tests.api_contract import JudgedClient
 from tests.unit.listener.test_manage_accounts import ROOT, Api
+from tests.unit.listener.webhook_receiver import Receiver, server_context
 
 OWNERS = [Owner("/"), Owner("/a/", "x"), Owner("/a/b/", "x"), Owner("/a/b/", "y"), Owner("/ab/", "x"), Owner("/a/")]
 USERS = {
@@ -23,6 +27,7 @@ USERS = {
     "user-abx": {"role": "user", "domain": "/ab/", "account": "x"},
 }
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
+WEBHOOK = Webhooks(exempt_networks=["127.0.0.0/9"])
 HOOKS, DELIVERIES = "/api/v1/webhooks", "/api/v1/webhook-deliveries"
 
 
@@ -36,7 +41,7 @@ def app(directory):
     """An application with every kind of user."""
     (directory / "token").write_text(ROOT)
     token = ApiToken(name="ci", token=Secret(file=str(directory / "token")))
-    app = create_app(Settings(state_dir=str(directory), manage=Manage(tokens=[token])))
+    app = create_app(Settings(state_dir=str(directory), manage=Manage(tokens=[token]), webhook=WEBHOOK))
     app.test_client_class = JudgedClient
     root = Api(app, ROOT)
     for name, fields in USERS.items():
@@ -103,6 +108,7 @@ def test_attack_ids_of_others(asks, root, hooks, name, number):
     before = root("GET", f"{HOOKS}/{webhook}")
     api("PATCH", f"{HOOKS}/{webhook}", status, description="", check=True)
     if not mine:
+        api("POST", f"{HOOKS}/{webhook}/test", 404, payload="x")
         api("PATCH", f"{HOOKS}/{webhook}", 404, url="https://evil.example/")
         api("DELETE", f"{HOOKS}/{webhook}", 404)
         api("DELETE", f"{DELIVERIES}/whd_{number}", 404)
@@ -159,6 +165,7 @@ def test_attack_a_limited_token_gets_no_events_by_a_webhook(app, root, hooks):
     api("GET", DELIVERIES, 403)
     api("GET", f"{DELIVERIES}/whd_1", 403)
     api("POST", f"{DELIVERIES}/whd_1/redeliver", 403)
+    api("POST", f"{HOOKS}/{hooks[1]}/test", 403, payload="x")
     api("PATCH", f"{HOOKS}/{hooks[1]}", 403, url="https://leak.example/")
     reader = root("POST", path, 201, name="r", actions=["events.read"])["secret"]
     Api(app, reader)("GET", HOOKS, 403)
@@ -249,3 +256,31 @@ def test_redelivery_keeps_payload_and_id(root):
         first[name] for name in ("payload", "message_id", "event_id")
     ]
     root("POST", f"{DELIVERIES}/nothing/redeliver", 404)
+
+
+def test_a_test_delivery_is_sent_and_not_recorded(root):
+    """As CloudStack: its payload and type; the answer says what came of it."""
+    authority = trustme.CA()
+    context = server_context(authority.issue_cert("127.0.0.1"))
+    with Receiver(context=context) as receiver:
+        fields = {"url": receiver.url, "ca": authority.cert_pem.bytes().decode(), "secret": SECRET}
+        made = root("POST", HOOKS, 201, name="tried", **fields)["webhook"]["id"]
+        answer = root("POST", f"{HOOKS}/{made}/test", 200, payload="")
+        ((headers, body),) = receiver.requests
+        root("POST", f"{HOOKS}/{made}/test", 200, payload="plain")
+        assert receiver.requests[1][0]["Content-Type"] == "text/plain"
+    assert (answer["success"], answer["status"], answer["address"]) == (True, 200, "127.0.0.1")
+    assert Verifier(SECRET).verify(body, headers) == {"CloudStack": "works!"}
+    assert headers["X-CS-Event"] == "TEST.WEBHOOK"
+    assert root("GET", f"{DELIVERIES}?webhook={made}")["deliveries"] == []
+    root("DELETE", f"{HOOKS}/{made}", 204)
+
+
+@pytest.mark.parametrize("host", ["127.200.0.1", "169.254.169.254", "10.0.0.1", "[::1]"])
+def test_attack_a_user_looks_inside_by_test_deliveries(asks, host):
+    """This host, clouds' credentials, private networks: refused before a connection, whoever may read the answer."""
+    made = asks["user-ax"]("POST", HOOKS, 201, name="inside", url=f"https://{host}/")["webhook"]["id"]
+    answer = asks["user-ax"]("POST", f"{HOOKS}/{made}/test", 200, payload="x")
+    assert (answer["success"], answer["status"], answer["response"]) == (False, None, "")
+    assert "not allowed" in answer["error"]
+    asks["user-ax"]("DELETE", f"{HOOKS}/{made}", 204)

@@ -41,6 +41,7 @@ COMMANDS = {
     "trace": "event_listener.commands.trace:trace",
     "stop": "event_listener.commands.run:stop",
     "tokens": "event_listener.commands.accounts:tokens",
+    "webhooks": "event_listener.commands.webhooks:webhooks",
     "users": "event_listener.commands.accounts:users",
 }
 

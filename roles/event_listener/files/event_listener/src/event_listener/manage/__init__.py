@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(access.guard(sources.blueprint(connection, settings.state_dir)))
     app.register_blueprint(access.guard(credentials.blueprint(settings, connection)))
     app.register_blueprint(access.guard(upkeep.blueprint(connection)))
-    app.register_blueprint(access.guard(webhooks.blueprint(settings.webhook, connection)))
+    app.register_blueprint(access.guard(webhooks.blueprint(settings, connection)))
     app.register_blueprint(access.guard(webhook_deliveries.blueprint(connection)))
     app.register_blueprint(access.guard(message_registries.blueprint(settings, connection)))
     app.register_blueprint(access.guard(health.blueprint(settings, connection), public=settings.manage.public_health))

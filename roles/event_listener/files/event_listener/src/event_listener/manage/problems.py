@@ -21,6 +21,7 @@ from event_listener.registry import InvalidSourceError
 from event_listener.store import NotThereError, RegistriesFullError, StoreUnavailableError, TooMuchError
 from event_listener.upkeep import InvalidUpkeepError
 from event_listener.webhooks.model import WebhookConflictError
+from event_listener.webhooks.trials import TooManyError
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,10 @@ def install(app: Flask) -> None:
     @app.errorhandler(WebhookConflictError)
     def _conflict(error: ValueError) -> Response:
         return problem(409, str(error))
+
+    @app.errorhandler(TooManyError)
+    def _busy(error: Exception) -> Response:
+        return problem(503, str(error), {"Retry-After": RETRY_AFTER})
 
     @app.errorhandler(RegistriesFullError)
     def _full(error: Exception) -> Response:

@@ -25,6 +25,12 @@ class WebhookWish(WebhookChange, frozen=True, kw_only=True, forbid_unknown_field
     generate_secret: bool = False
 
 
+class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A payload for a test delivery; empty: CloudStack's."""
+
+    payload: Annotated[str, msgspec.Meta(max_length=65536)] = ""
+
+
 class ShownWebhook(TypedDict):
     """A webhook without its secrets, where it is in the event log, and how its endpoint is."""
 

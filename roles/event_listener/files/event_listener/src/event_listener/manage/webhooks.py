@@ -18,21 +18,29 @@ from event_listener.manage.webhook_documents import (
     WEBHOOK_PARAMETERS,
     ListedWebhooks,
     SetWebhook,
+    ShownAttempt,
+    Trial,
     WatchedWebhook,
     WebhookWish,
 )
 from event_listener.policy import Action, allowed
+from event_listener.settings import Settings as AllSettings
 from event_listener.settings_webhooks import Webhooks as Settings
 from event_listener.store import Place
 from event_listener.webhooks import signing
+from event_listener.webhooks.delivery_view import shown_attempt
 from event_listener.webhooks.model import Scope, Webhook, WebhookError, refusal, shown
+from event_listener.webhooks.surroundings import Surroundings
+from event_listener.webhooks.trials import Trials
 
 
-def blueprint(settings: Settings, connection: Connection) -> Blueprint:
+def blueprint(everything: AllSettings, connection: Connection) -> Blueprint:
     """The routes."""
+    settings = everything.webhook
     routes = Blueprint("webhooks", __name__, url_prefix="/api/v1")
     _reading(routes, connection)
     _changing(routes, settings, connection)
+    _testing(routes, everything, connection)
     return routes
 
 
@@ -76,6 +84,20 @@ def _changing(routes: Blueprint, settings: Settings, connection: Connection) -> 
         if not connection.store.webhooks.remove(webhook_id, g.actor):
             raise NotFound(_missing(webhook_id))
         return Response(status=204)
+
+
+def _testing(routes: Blueprint, settings: AllSettings, connection: Connection) -> None:
+    trials: list[Trials] = []
+
+    @routes.post("/webhooks/<webhook_id>/test")
+    @needs(Action.MANAGE_WEBHOOKS)
+    @describe("Send a test delivery and say what came of it; it isn't recorded.", ShownAttempt, body=Trial)
+    def test_webhook(webhook_id: str) -> Response:
+        webhook, wanted = reached(connection, webhook_id), converted(document_of(), Trial)
+        may_read(webhook)
+        if not trials:
+            trials.append(Trials(settings.webhook.delivery, Surroundings(settings, connection.store)))
+        return jsonify(shown_attempt(trials[0].send(webhook, wanted.payload)))
 
 
 def _set(settings: Settings, connection: Connection, webhook_id: str | None) -> tuple[Response, int]:
