@@ -2,7 +2,7 @@
 """The relay's thread that keeps what is on the disk within its bounds, and tells what was given up for it.
 
 Payloads that were acknowledged and aren't indexed yet are never given up: ingest refuses at the journal's bound
-(journal_bound.py), and what it refused is told here. docs/adr/0017-disk-bounds.md has the reasons.
+(journal_bound.py), and what it refused is told here. docs/adr/0022-disk-bounds.md has the reasons.
 """
 
 from __future__ import annotations

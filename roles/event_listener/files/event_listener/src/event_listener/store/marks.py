@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which events are archived or deleted: a row of twelve bytes beside the event, so that a million are marked at once.
 
-What is deleted is hidden from that moment on, and removed later, in batches (store/purge.py). ADR 17.
+What is deleted is hidden from that moment on, and removed later, in batches (store/purge.py). ADR 20.
 """
 
 from __future__ import annotations
