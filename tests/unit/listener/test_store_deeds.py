@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Archiving, deleting and purging: what is hidden, what is gone, what stays, and that it is all or nothing."""
 
+import time
+
 import pytest
 from event_listener.event import Record
 from event_listener.policy import Owner, Reach, Scope
@@ -177,6 +179,18 @@ def test_nothing_goes_that_is_not_indexed(log, tmp_path):
     assert purge(log, settings(tmp_path)) == 11
     log.search.step()
     assert purge(log, settings(tmp_path)) == 1
+
+
+def test_a_clock_that_is_set_forward_removes_nothing(emptied, tmp_path, monkeypatch):
+    """It says that a month has passed, and it hasn't: what came a moment ago isn't old."""
+    real, told_so = time.time_ns, settings(tmp_path, delay=15, interval=1)
+    emptied.cursors.advance("sink:text_log", 100)
+    write(emptied, replace(arrival(1), received_ns=real()))
+    emptied.search.step()
+    assert sum(Tidy(told_so, emptied).removing()) == 0
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 30 * DAY)
+    assert sum(Tidy(told_so, emptied).removing()) == 0
+    assert left(emptied, "event") == 1
 
 
 def test_a_purge_that_was_broken_off_goes_on(log, tmp_path):

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from event_listener.clock import cautious_ns
 from event_listener.places import cursor_name
 from event_listener.reserve import Reserve
 from event_listener.settings import Settings
@@ -37,7 +38,7 @@ class Tidy:
         self,
         settings: Settings,
         store: Store,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = cautious_ns,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._store, self._now_ns, self._clock = settings, store, now_ns, clock
