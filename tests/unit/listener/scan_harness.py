@@ -15,7 +15,7 @@ from tests.services.qualys import PROFILE, USER
 from tests.services.service import wait_until
 
 NETWORKS = ["192.0.2.0/24", "2001:db8::/32"]
-FAST = {"networks": NETWORKS, "timeout": 5.0, "poll_interval": 0.05}
+FAST = {"networks": NETWORKS, "timeout": 5.0, "poll_interval": 0.3}
 
 
 def change(store, number, addresses, **fields):

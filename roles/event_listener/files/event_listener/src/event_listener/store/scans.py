@@ -78,6 +78,13 @@ class Scans:
             gone = schema.scan.c.state.in_(OVER) & (schema.scan.c.ended_ns < moment - KEPT_NS)
             connection.execute(delete(schema.scan).where(gone))
 
+    def is_due(self, sink: str) -> bool:
+        """Whether there may be something to do: a look that keeps no writer waiting."""
+        table = schema.scan.c
+        waits = (table.state == "scheduled") | (table.state.in_(("launching", "running")) & (table.next_ns <= now_ns()))
+        with self._backend.read() as connection:
+            return connection.execute(select(table.id).where(table.sink == sink, waits).limit(1)).first() is not None
+
     def claim(self, sink: str, per_day: int, hold: float) -> ScanJob | None:
         """The oldest scheduled scan, which nobody else may launch now; None where there is none, or enough for today.
 
