@@ -8,7 +8,7 @@ import secrets
 
 import pika
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from event_listener.event import Category, State
 
@@ -106,9 +106,9 @@ def topic(kafka):
     return made_topic(kafka, f"cs{secrets.token_hex(4)}")
 
 
-def made_topic(kafka, name):
+def made_topic(kafka, name, partitions=2):
     admin = AdminClient({"bootstrap.servers": str(kafka.address)})  # kept: its end would break the answer off
-    admin.create_topics([NewTopic(name, 2, 1)])[name].result(60)
+    admin.create_topics([NewTopic(name, partitions, 1)])[name].result(60)
     return name
 
 
@@ -134,6 +134,26 @@ def test_kafka_is_read_from_the_beginning_and_committed_after_the_store(kafka, t
         found = source.wait_for(6)
     assert [event.message for event in found[5:]] == ["later"]
     assert source.report.lost == 0
+
+
+def test_what_kafka_removed_before_it_was_taken_is_told(kafka, make):
+    """A source that was away for longer than the topic keeps messages: how many it missed is an alert."""
+    name = made_topic(kafka, f"cs{secrets.token_hex(4)}", 1)
+    servers = {"bootstrap.servers": str(kafka.address)}
+    source = make("cloudstack_kafka", {"topic": name, "group": name, "properties": servers})
+    produce(kafka, name, BODIES[Category.ALERT])
+    with source:
+        source.wait_for(1)
+    produce(kafka, name, *BODIES.values())
+    admin = AdminClient(servers)
+    removed = admin.delete_records([TopicPartition(name, 0, 4)])
+    for future in removed.values():
+        future.result(60)
+    with source:
+        found = source.wait_for(4)  # the first, the two that are left, and the alert
+    (alert,) = [event for event in found if event.type == "RedfleetEvents.MessagesLost"]
+    assert alert.message_args == (name, "3")
+    assert (alert.source, source.report.lost) == ("cloudstack-kafka", 3)
 
 
 def test_a_topic_that_isnt_there_is_said_and_waited_for(kafka, make):
