@@ -12,9 +12,12 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, Table, func, select
 
+from event_listener.event import State
 from event_listener.store import schema
 from event_listener.store.backend import Backend
 from event_listener.store.checkpoints import set_position
+from event_listener.store.log import EventLog, insert_new
+from event_listener.store.own_jobs import job_event
 from event_listener.store.search import CURSOR as SEARCHABLE
 
 PAGE = 500
@@ -38,6 +41,7 @@ class Move:
     def __init__(self, source: Backend, target: Backend, journal_id: str, local: Iterable[str]) -> None:
         self._source, self._target = source, target
         self._journal_id = journal_id
+        self._job = f"migrate-log:{journal_id}"
         self._local = set(local)
 
     def begin(self) -> None:
@@ -54,6 +58,8 @@ class Move:
                     "the database isn't empty: move before any relay or registration uses it, or give another database"
                 )
             set_position(self._target, new, name, _STARTED)
+        text = "The event log is being moved to another database."
+        EventLog(self._source).add([job_event(self._job, State.STARTED, text)])
 
     def copy(self) -> int:
         """Copy what the old log holds now; returns how many rows. May be called again for what came since."""
@@ -79,6 +85,8 @@ class Move:
                 elif table not in _OF_THE_MOMENT:
                     total += self._all(old, new, table)
             set_position(self._target, new, marker(self._journal_id), _DONE)
+            text = "The event log was moved to this database."
+            insert_new(new, [job_event(self._job, State.COMPLETED, text)])
         return total
 
     def _all(self, old: Connection, new: Connection, table: Table) -> int:

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The listener's own long operations as jobs: events that tell of their begin and end, linked by a start id.
+
+One that is broken off has told no end: it hangs, and an alert says so, until it is taken up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from event_listener.event import Category, State
+from event_listener.store.log import Arrival, now_ns
+from event_listener.store.own import own_arrival
+
+_KEYS = {State.STARTED: "JobStarted", State.COMPLETED: "JobCompleted"}
+
+
+def job_event(start_id: str, state: State, text: str, arguments: Sequence[str] = ()) -> Arrival:
+    """Tell that an operation of ours started or completed; who says so again adds nothing."""
+    return own_arrival(
+        _KEYS[state],
+        text,
+        unique=f"job:{start_id}:{state}",
+        now_ns=now_ns(),
+        category=Category.ASYNC_JOB,
+        arguments=[start_id, *arguments],
+        resource=("Job", start_id),
+        state=state,
+        start_id=start_id,
+    )
