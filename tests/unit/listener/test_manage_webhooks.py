@@ -211,6 +211,9 @@ def test_what_is_asked_wrongly_is_refused(root, hooks):
     one = f"{HOOKS}/{hooks[0]}"
     assert "allow_http" in root("POST", HOOKS, 400, name="n", url="http://h.example/")["detail"]
     root("GET", f"{HOOKS}?nmae=x", 400)
+    root("GET", f"{HOOKS}?state=Broken", 400)
+    root("GET", f"{HOOKS}?scope=local", 400)
+    root("GET", f"{HOOKS}?account=", 400)
     root("GET", f"{DELIVERIES}?limit=0", 400)
     root("GET", f"{DELIVERIES}?state=Lost", 400)
     root("GET", f"{DELIVERIES}?since=yesterday", 400)

@@ -142,7 +142,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
     tidying = TidyThread(Tidy(settings, store), stop)
     scanning = workers(sinks, settings, store, stop)
-    dispatcher = Dispatcher(settings, store, holder, wake, stop)
+    # By host: one relay runs there (relay.lock), so who follows a killed one needn't wait for the end of its lease.
+    dispatcher = Dispatcher(settings, store, f"relay of {store.place or 'this host'}", wake, stop)
     threads = (*lanes, *scanning, dispatcher, watcher, judging, bookkeeping, steward, tidying)
     for thread in (*threads, Keeper((lane.place for lane in lanes), stop)):
         thread.start()

@@ -57,6 +57,7 @@ def list_webhooks(settings: Settings, in_json: bool) -> None:
             item.url,
         ]
         for item in found
+        if item.id in places  # not removed meanwhile
     ]
     table(["ID", "NAME", "SCOPE", "OWNER", "STATE", "FAILURES", "DELIVERED", "URL"], rows)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, g, jsonify
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from event_listener.manage.access import needs
@@ -20,6 +20,7 @@ from event_listener.manage.webhook_documents import (
     ShownDelivery,
     WholeDelivery,
 )
+from event_listener.manage.webhooks import parameters
 from event_listener.parameters import ParameterError, moment
 from event_listener.policy import Action, Reach, scope
 from event_listener.store import DeliveryQuery
@@ -96,9 +97,7 @@ def _reads_events() -> None:
 
 
 def _query() -> DeliveryQuery:
-    given = request.args.to_dict()
-    if empty := [name for name, value in given.items() if not value]:
-        raise ParameterError(f"{empty[0]} is empty; leave it out to see all")
+    given = parameters()
     fields: dict[str, Any] = {name: value for name, value in given.items() if name in _TEXTS}
     if (state := fields.get("state")) and state not in (PENDING, DELIVERED, FAILED):
         raise ParameterError(f"state {state!r} is none of {PENDING}, {DELIVERED}, {FAILED}")

@@ -9,6 +9,7 @@ import msgspec
 
 from event_listener.event import Category, Level
 from event_listener.manage.describe import Moment, Parameter
+from event_listener.parameters import TYPES
 from event_listener.policy import DomainPath
 from event_listener.store.deliveries import MAX_LIMIT
 from event_listener.webhooks.filters import Filter
@@ -146,8 +147,8 @@ DELIVERY_FILTERS = (
     Parameter("event_type", "Of events of this type.", _Text),
     Parameter("state", "Pending, Delivered or Failed.", DeliveryState),
     Parameter("keyword", "Text in the event's type, whatever its case.", _Text),
-    Parameter("since", "Made at or after: RFC 3339, or an age (5m).", _Text),
-    Parameter("until", "Made before: RFC 3339, or an age.", _Text),
+    Parameter("since", "Made at or after: RFC 3339, or an age (5m).", TYPES["since"]),
+    Parameter("until", "Made before: RFC 3339, or an age.", TYPES["until"]),
 )
 DELIVERY_PARAMETERS = (
     *DELIVERY_FILTERS,

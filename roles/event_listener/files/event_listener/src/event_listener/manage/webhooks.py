@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from flask import Blueprint, Response, g, jsonify, request
@@ -23,13 +23,14 @@ from event_listener.manage.webhook_documents import (
     WatchedWebhook,
     WebhookWish,
 )
-from event_listener.policy import Action, allowed
+from event_listener.parameters import ParameterError
+from event_listener.policy import Action, allowed, domain_path
 from event_listener.settings import Settings as AllSettings
 from event_listener.settings_webhooks import Webhooks as Settings
 from event_listener.store import Place
 from event_listener.webhooks import signing
 from event_listener.webhooks.delivery_view import shown_attempt
-from event_listener.webhooks.model import Scope, Webhook, WebhookError, refusal, shown
+from event_listener.webhooks.model import Scope, State, Webhook, WebhookError, refusal, shown
 from event_listener.webhooks.surroundings import Surroundings
 from event_listener.webhooks.trials import Trials
 
@@ -49,7 +50,7 @@ def _reading(routes: Blueprint, connection: Connection) -> None:
     @needs(Action.MANAGE_WEBHOOKS)
     @describe("Webhooks by name.", ListedWebhooks, parameters=WEBHOOK_PARAMETERS)
     def webhooks() -> Response:
-        given = request.args.to_dict()
+        given = _filters()
         places = connection.store.webhooks.places()
         found = [item for item in connection.store.webhooks.find(g.scope) if _asked(item, given)]
         return jsonify(webhooks=[_view(item, places.get(item.id)) for item in found])
@@ -152,6 +153,23 @@ def may_read(webhook: Webhook) -> None:
     """Who may not read events may not have them sent either: a token limited to webhooks would get around it."""
     if not allowed(g.principal, Action.READ_EVENTS, webhook.owner):
         raise Forbidden(f"{g.principal.name} may not read the events of this webhook ({Action.READ_EVENTS})")
+
+
+def _filters() -> dict[str, str]:
+    """Which webhooks. Raises ParameterError, PolicyError."""
+    given = parameters()
+    for name, known in (("state", get_args(State)), ("scope", tuple(Scope))):
+        if name in given and given[name] not in known:
+            raise ParameterError(f"{name} {given[name][:80]!r} is none of {', '.join(known)}")
+    return {**given, "domain": domain_path(given["domain"])} if "domain" in given else given
+
+
+def parameters() -> dict[str, str]:
+    """The request's parameters. Raises ParameterError for an empty one: it would show nothing, or everything."""
+    given = request.args.to_dict()
+    if empty := [name for name, value in given.items() if not value]:
+        raise ParameterError(f"{empty[0]} is empty; leave it out to see all")
+    return given
 
 
 def _asked(webhook: Webhook, given: dict[str, str]) -> bool:

@@ -81,8 +81,9 @@ class Lanes:
             if lane is None:
                 self._lanes[webhook_id] = Lane(webhook, healths.get(webhook_id, Health()))
                 continue
-            if lane.webhook.url != webhook.url or lane.webhook.state != webhook.state:
-                lane.health, lane.slow = healths.get(webhook_id, Health()), False
+            if lane.future is None:
+                # Somebody may have enabled it again, or given it another URL: then it needn't rest.
+                lane.health = healths.get(webhook_id, Health())
             lane.webhook = webhook
             lane.tell()
 
