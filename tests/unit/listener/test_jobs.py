@@ -325,6 +325,10 @@ def test_old_jobs_are_removed(store, clocks, keeper):
     for _look in range(2):
         keeper.judge()
     assert len(everything(store)) == 3
+    clocks.now += 1000 * 86400 * SECOND  # a wrong time server
+    keeper.judge()
+    clocks.now -= 1000 * 86400 * SECOND
+    assert len(everything(store)) == 3
     clocks.wait(86401)
     kept = Bookkeeper(store, JobSettings(purge=JobPurge(delay=0)), AlertSettings(), lambda: False, clocks)
     kept.judge()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from event_listener.alert_rules import Rulebook
+from event_listener.clock import CautiousClock
 from event_listener.lanes import LOOK_SECONDS, Wake
 from event_listener.settings_alerts import AlertSettings, JobSettings
 from event_listener.source_health import FairStart
@@ -39,6 +40,7 @@ class Bookkeeper:
         self._alert_reader = store.alerts.reader(Rulebook(alerts))
         self._fair = FairStart(*clocks())
         self._fair.ns = 0  # what was so before the start is so still
+        self._cautious = CautiousClock(lambda: clocks()[0], lambda: int(clocks()[1] * 1e9))
 
     def begin(self) -> None:
         """Before the indexer runs: the first time, what is in the log already is over."""
@@ -57,21 +59,21 @@ class Bookkeeper:
             self._judge_jobs(wall_ns)
         for name in self._store.conditions.judge_sinks(wall_ns, self._alerts.sink_fails_after):
             logger.error("sink %s fails for too long; see `event-listener alerts list`", name)
-        self._purge(wall_ns)
+        self._purge(self._cautious.ns())
 
-    def _purge(self, wall_ns: int) -> None:
+    def _purge(self, now_ns: int) -> None:
+        """Remove what is old by a clock that nobody sets forward."""
         purge = self._jobs.purge
-        if purge.delay and self._store.jobs.purge_due(wall_ns, purge.interval):
-            gone = self._store.jobs.purge(wall_ns - purge.delay * DAY_NS)
+        if purge.delay and self._store.jobs.purge_due(now_ns, purge.interval):
+            gone = self._store.jobs.purge(now_ns - purge.delay * DAY_NS)
             if gone:
                 logger.info("%d jobs older than %d days were removed", gone, purge.delay)
-
         kept = self._alerts.purge
-        if self._store.alerts.purge_due(wall_ns, kept.interval):
+        if self._store.alerts.purge_due(now_ns, kept.interval):
             gone = self._store.alerts.purge(
-                wall_ns,
-                resolved_before=wall_ns - kept.delay * DAY_NS if kept.delay else None,
-                archived_before=wall_ns - kept.archived_delay * DAY_NS if kept.archived_delay else None,
+                now_ns,
+                resolved_before=now_ns - kept.delay * DAY_NS if kept.delay else None,
+                archived_before=now_ns - kept.archived_delay * DAY_NS if kept.archived_delay else None,
             )
             if gone:
                 logger.info("%d old alerts were removed", gone)
