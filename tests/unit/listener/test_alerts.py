@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Events raise and resolve alerts: once, however the log is read; what is sent of them, and what is done by hand."""
 
+import re
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,7 +12,9 @@ from event_listener.alert_rules import Rulebook
 from event_listener.bookkeeper import Bookkeeper
 from event_listener.event import Category, Level, Origin, Record
 from event_listener.policy import Owner
+from event_listener.routes import Selector
 from event_listener.settings_alerts import AlertPurge, AlertRule, AlertSettings, JobSettings
+from event_listener.settings_bus import Publish
 from event_listener.store import AlertQuery, AlertsRefusedError, Query, Store
 from event_listener.store.actions import Actor, record
 from event_listener.store.own import own_arrival
@@ -19,6 +23,7 @@ from hypothesis import strategies as st
 
 from tests.unit.listener.stores import arrival
 
+ROOT = Path(__file__).parents[3]
 SECOND = 1_000_000_000
 ADA = Actor("ada", "192.0.2.1")
 FAN, DISK = "/redfish/v1/Chassis/1/Thermal#/Fans/0", "/redfish/v1/Systems/1/Storage/1/Drives/2"
@@ -413,3 +418,22 @@ def test_stores_share_nothing_but_the_log(store):
     second = Log(Store(store._backend))
     second.put(healthy())
     assert [alert.state for alert in log.follow()] == ["resolved"]
+
+
+def test_the_examples_of_the_docs(store):
+    """Each is a configuration, and the route takes what is sent of alerts."""
+    blocks = {}
+    for page in ("alerts", "jobs"):
+        text = (ROOT / "docs" / f"{page}.md").read_text()
+        for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL):
+            blocks[block.partition(":")[0]] = block
+    assert set(blocks) == {"alert", "job", "routes", "groups"}
+    assert len(config_file.parse(blocks["alert"]).alert.rules) == 3
+    assert config_file.parse(blocks["job"]).job.purge.delay == 30
+    sink = "sinks: {http: [{name: pager, url: 'https://pager.example/'}]}\n"
+    routes = config_file.parse(sink + blocks["routes"]).routes
+    log = Log(store)
+    log.put(critical(), source="bmc1.example.net")
+    log.put(healthy(), source="bmc1.example.net")
+    taken = Selector(routes, Publish()).chosen(store.log.read_events_after(0, 9), {})
+    assert [event.type for event in taken] == ["RedfleetEvents.AlertRaised", "RedfleetEvents.AlertCleared"]
