@@ -24,9 +24,21 @@ Question = tuple[schemathesis.APIOperation, GenerationMode]
 # A stream doesn't end; tests/integration/test_stream.py asks it.
 ENDLESS = "/api/v1/events/stream"
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
-# They follow rules that no schema says: names given once, one of two ways to choose, a place in pages, ...
-RULED = ("alerts", "coverage", "domains", "events", "jobs", "message-registries", "resources", "sources", "upkeep")
-RULED += ("users", "webhook-deliveries", "webhooks")
+# Right by their schema, and yet refused by a rule that no schema can say.
+RULED = {
+    "POST /api/v1/alerts/actions": "one of two ways to choose",
+    "POST /api/v1/coverage": "to JSON Schema 521.0 is an integer",
+    "DELETE /api/v1/domains": "the root stays",
+    "POST /api/v1/events/archive": "never everything by an empty choice",
+    "POST /api/v1/events/delete": "never everything by an empty choice",
+    "PUT /api/v1/message-registries": "sources are registered first",
+    "GET /api/v1/resources": "a place in the pages is one that was given",
+    "PATCH /api/v1/sources": "names of sources fit into paths of files",
+    "POST /api/v1/upkeep": "a time is written as RFC 3339 has it",
+    "PUT /api/v1/users/{name}": "a new one needs a role, and what goes with it",
+    "DELETE /api/v1/webhook-deliveries": "never everything by an empty choice",
+    "POST /api/v1/webhooks": "a URL is one, and what goes with a scope",
+}
 
 
 def questions() -> list[Question]:
@@ -71,6 +83,9 @@ def _judge(case: schemathesis.Case, answer: Any) -> None:
     assert answer.status_code != 500, answer.text
     if answer.status_code == 414:
         return  # gunicorn's own answer to a request line above its limit
-    ruled = case.operation.path.removeprefix("/api/v1/").startswith(RULED)
-    checks = CHECKS if ruled else [*CHECKS, negative_data_rejection, positive_data_acceptance]
+    checks = list(CHECKS)
+    if case.operation.label not in RULED:
+        checks.append(positive_data_acceptance)
+    if "null" not in (case.query or {}).values():  # in a query, what was to be no text is the text "null"
+        checks.append(negative_data_rejection)
     case.validate_response(answer, checks=checks)

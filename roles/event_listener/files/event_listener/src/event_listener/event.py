@@ -147,7 +147,10 @@ def _second(seconds: int) -> str:
 
 def nanoseconds(text: str) -> int:
     """The reverse of :func:`rfc3339`. A time without a zone is UTC. Raises ValueError for anything else."""
-    moment = datetime.fromisoformat(text.strip())
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no time such as 2026-11-22T02:54:34Z") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     whole = int(moment.replace(microsecond=0).timestamp())

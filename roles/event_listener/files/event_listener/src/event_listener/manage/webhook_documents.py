@@ -26,6 +26,13 @@ class WebhookWish(WebhookChange, frozen=True, kw_only=True, forbid_unknown_field
     generate_secret: bool = False
 
 
+class NewWebhook(WebhookWish, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same of a new one, which needs a name and a payload URL."""
+
+    name: _Text
+    url: _Text
+
+
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A payload for a test delivery; empty: CloudStack's."""
 

@@ -17,6 +17,7 @@ from event_listener.manage.describe import describe
 from event_listener.manage.webhook_documents import (
     WEBHOOK_PARAMETERS,
     ListedWebhooks,
+    NewWebhook,
     SetWebhook,
     ShownAttempt,
     Trial,
@@ -66,7 +67,7 @@ def _reading(routes: Blueprint, connection: Connection) -> None:
 def _changing(routes: Blueprint, settings: Settings, connection: Connection) -> None:
     @routes.post("/webhooks")
     @needs(Action.MANAGE_WEBHOOKS)
-    @describe("Make a webhook.", SetWebhook, statuses=(200, 201), body=WebhookWish, problems=(409,))
+    @describe("Make a webhook.", SetWebhook, statuses=(200, 201), body=NewWebhook, problems=(409,))
     def add_webhook() -> tuple[Response, int]:
         return _set(settings, connection, None)
 
@@ -105,7 +106,7 @@ def _set(settings: Settings, connection: Connection, webhook_id: str | None) -> 
     document = document_of()
     if webhook_id is None:
         document = {**_mine(document), **document}
-    wanted, secret = converted(document, WebhookWish), None
+    wanted, secret = converted(document, WebhookWish if webhook_id else NewWebhook), None
     if wanted.generate_secret:
         if wanted.secret is not msgspec.UNSET:
             raise BadRequest("give secret, or generate_secret, not both")
