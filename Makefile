@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test test-quick test-hosts lint bench docs clean
+.PHONY: help setup setup-test demo demo-openstack test test-quick test-hosts lint bench docs clean
 
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:  ## Show what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .build/setup.stamp  ## Make .venv with everything that the playbooks, the listener and the simulator need
 
@@ -19,6 +19,9 @@ setup-test: .build/setup-test.stamp  ## The same, and what the tests need
 
 demo: setup  ## Subscribe a simulated fleet, prove that every event arrives (KEEP=1 leaves it running)
 	@tests/demo/run
+
+demo-openstack: setup-test  ## From a security group rule to its syslog line and a scan, on a simulated OpenStack (root; KEEP=1)
+	@$(BIN)/python -m tests.demo.openstack_demo
 
 test: setup-test  ## Everything: lint, unit and integration tests
 	@tests/tools/run-tests all

@@ -26,7 +26,9 @@ class OsloSender:
 
     def __enter__(self) -> Self:
         command = [sys.executable, os.path.abspath(__file__), self._url, json.dumps(self._options)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -60,6 +62,12 @@ def _serve(url: str, options: dict[str, Any]) -> None:
     from oslo_config import cfg
     from oslo_context.context import RequestContext
 
+    class Context(RequestContext):
+        """With names beside ids, as Neutron's own context says them."""
+
+        def to_dict(self) -> dict[str, Any]:
+            return {**super().to_dict(), "user_name": self.user_name, "project_name": self.project_name}
+
     notifiers: dict[tuple[str, str, str], Any] = {}
 
     def notifier(exchange: str, topic: str, driver: str) -> Any:
@@ -85,7 +93,7 @@ def _serve(url: str, options: dict[str, Any]) -> None:
                 payload = order["payload"]
                 if "count" in order:
                     payload = {**payload, "number": order.get("first", 0) + number}
-                send(RequestContext(**order.get("context", {})), order["event_type"], payload)
+                send(Context(**order.get("context", {})), order["event_type"], payload)
         except Exception as error:  # noqa: BLE001 - whatever it is, the test is told
             print(f"{type(error).__name__}: {error}".replace("\n", " "), flush=True)
         else:
