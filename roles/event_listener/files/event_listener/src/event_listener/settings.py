@@ -129,10 +129,10 @@ class Ingest(Section, frozen=True):
         Meta(
             ge=1,
             le=25,
-            description="Seconds to wait for the disk before the answer is 503 with Retry-After. BMCs wait longer "
-            "(bmcweb 30 s), and many make three attempts only: a late 2xx is better than an early 503.",
+            description="Seconds to wait for the disk before the answer is 503 with Retry-After. Some BMCs give up after "
+            "few seconds, others wait longer (bmcweb 30 s): with those alone, a longer time saves a storm its repeats.",
         ),
-    ] = 15
+    ] = 5
     retry_after: Annotated[int, Meta(ge=1, le=3600, description="Seconds that a 503 asks the BMC to wait.")] = 5
     max_connections: Annotated[
         int, Meta(ge=16, description="Connections a worker holds at once; more wait in the kernel's queue.")
