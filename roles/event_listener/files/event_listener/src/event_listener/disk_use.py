@@ -36,6 +36,7 @@ def _path(state_dir: str | Path) -> Path:
 def publish(state_dir: str | Path, use: DiskUse) -> None:
     """Replace what was measured before. Raises OSError."""
     path = _path(state_dir)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(msgspec.json.encode(use))
     os.chmod(temporary, 0o640)
