@@ -225,7 +225,8 @@ def test_absent_leaves_the_data_and_purge_leaves_nothing(deployed):
     play.good("listener", event_listener_state="absent")
     assert play.good("listener", event_listener_state="absent").changed_tasks == []
     left = {name for name in disk(host) - deployed.before if "event-listener" in name}
-    assert logs <= left <= data
+    assert logs <= left
+    assert {name for name in left if "/run/" not in name} <= data  # a service may note something there to its end
     assert host.ssh("systemctl list-units --all --no-legend 'event-listener*'").strip() == ""
 
     play.good("listener", event_listener_state="absent", event_listener_purge=True)
