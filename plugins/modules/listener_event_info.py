@@ -43,6 +43,10 @@ options:
         description: Oldest first (V(asc)) or newest first (V(desc)).
         type: str
         choices: [asc, desc]
+      id:
+        description: Public ids of events.
+        type: list
+        elements: str
       source:
         description: Names of sources.
         type: list
@@ -52,27 +56,71 @@ options:
         type: list
         elements: str
       type:
-        description: Message registry and key without version, such as V(ResourceEvent.ResourceCreated).
+        description:
+          - Message registry and key without version, such as V(ResourceEvent.ResourceCreated).
+          - V(*) in it is any text, V(iLOEvents.*).
         type: list
         elements: str
       level:
         description: C(INFO), C(WARN) or C(ERROR).
         type: list
         elements: str
+      state:
+        description: C(Created), C(Scheduled), C(Started) or C(Completed).
+        type: list
+        elements: str
       origin:
         description: C(live), C(test), C(backfill) or C(import).
         type: list
         elements: str
-      id:
-        description: Public ids of events.
+      site:
+        description: Names of sites whose listeners forwarded the events.
         type: list
         elements: str
+      resource_type:
+        description: Types of resources, such as V(EthernetInterface).
+        type: list
+        elements: str
+      resource_id:
+        description: Ids of resources, such as V(/redfish/v1/Systems/1).
+        type: list
+        elements: str
+      start_id:
+        description: What the events of a job have in common, such as its Task.
+        type: list
+        elements: str
+      domain:
+        description: Paths of domains, without those below.
+        type: list
+        elements: str
+      account:
+        description: Names of accounts.
+        type: list
+        elements: str
+      below:
+        description: A domain with everything below it.
+        type: str
+      keyword:
+        description: Words that are all in source, type, resource or message. V(fail*) is any word that begins so.
+        type: str
       since:
         description: Received at this time or later, as RFC 3339, or an age such as V(5m), V(2h) or V(7d).
         type: str
       until:
         description: Received before this time, in the same forms.
         type: str
+      archived:
+        description:
+          - Whether to return archived events only (V(true)), these too (V(all)), or none of them.
+          - Archived ones are for tokens that may archive (C(events.manage)).
+        type: str
+        choices: ["false", "true", "all"]
+      cursor:
+        description: RV(cursor) of the page before, with the same conditions.
+        type: str
+      total:
+        description: Whether to count all events that fit, on whatever page; that reads them all.
+        type: bool
   wait_for:
     description:
       - Events to wait for. An event that doesn't come is no failure; it is in RV(missing).
@@ -111,6 +159,16 @@ EXAMPLES = r"""
       since: 1h
   delegate_to: listener1
   register: errors
+
+- name: Events of the first data centre that tell of failing fans, and how many there are
+  redfleet.events.listener_event_info:
+    token: "{{ event_listener_token }}"
+    query:
+      below: /dc1/
+      keyword: fan fail*
+      total: true
+  delegate_to: listener1
+  register: fans
 
 - name: Wait for a test event
   redfleet.events.listener_event_info:
@@ -161,6 +219,14 @@ next:
   description: Where the next page begins (C(after) when ascending, C(before) when descending); null on the last page.
   returned: success
   type: int
+cursor:
+  description: Leads to the next page by O(query.cursor), and keeps what an age meant on the first; null on the last.
+  returned: success
+  type: str
+total:
+  description: How many events fit, on all pages.
+  returned: when O(query.total) is true
+  type: int
 found:
   description: The expected events that arrived.
   returned: when O(wait_for) is given
@@ -194,24 +260,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
+from ansible_collections.redfleet.events.plugins.module_utils._listener_query import FILTERS, given
 from ansible_collections.redfleet.events.plugins.module_utils._listener_wait import Wait
 
 POLL_SECONDS = 0.5
 
-LIST = {"type": "list", "elements": "str"}
 QUERY = {
     "after": {"type": "int"},
     "before": {"type": "int"},
     "limit": {"type": "int"},
     "order": {"type": "str", "choices": ["asc", "desc"]},
-    "source": LIST,
-    "category": LIST,
-    "type": LIST,
-    "level": LIST,
-    "origin": LIST,
-    "id": LIST,
-    "since": {"type": "str"},
-    "until": {"type": "str"},
+    **FILTERS,
+    "cursor": {"type": "str"},
+    "total": {"type": "bool"},
 }
 WAIT_FOR = {
     "source": {"type": "str", "required": True},
@@ -232,9 +293,10 @@ ARGUMENT_SPEC = {
 }
 
 
-def given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
+def asked(query: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a query."""
+    found = given(query)
+    return {**found, "total": str(found["total"]).lower()} if "total" in found else found
 
 
 def run(params: dict[str, Any], listener: Listener) -> dict[str, Any]:
@@ -247,11 +309,12 @@ def run(params: dict[str, Any], listener: Listener) -> dict[str, Any]:
         result.update(found=wait.found, missing=wait.missing)
         said.append(f"{len(wait.found)} of {len(params['wait_for'])} expected events arrived.")
     only_head = params["query"] is None and params["wait_for"] is not None
-    page = listener.get("/api/v1/events", {"limit": 1} if only_head else given(params["query"] or {}))
+    page = listener.get("/api/v1/events", {"limit": 1} if only_head else asked(params["query"] or {}))
     events = [] if only_head else page["events"]
     if not only_head:
         said.append(f"{len(events)} events.")
-    return {**result, "events": events, "head": page["head"], "next": page["next"], "msg": " ".join(said)}
+    shown = {name: page[name] for name in ("head", "next", "cursor", "total") if name in page}
+    return {**result, **shown, "events": events, "msg": " ".join(said)}
 
 
 def main() -> None:
