@@ -78,12 +78,12 @@ class Outcome(NamedTuple):
         told = [line["affected_ip_address"] for line in lines]
         found = []
         if sorted(told) != AFFECTED:
-            found.append(f"syslog lines of {kind} for {', '.join(AFFECTED)}; there are some for {told}")
+            found.append(f"syslog lines of {kind} for {', '.join(AFFECTED)}; they are for {', '.join(told) or 'none'}")
         # Of the removal only the id was said: the rest is what the listener knew.
-        wrong = [
-            line["security_group_rule"] for line in lines if not RULE.items() <= line["security_group_rule"].items()
+        rules = [line["security_group_rule"] for line in lines]
+        return found + [
+            f"the rule in a line of {kind}; it is {rule}" for rule in rules if not RULE.items() <= rule.items()
         ]
-        return found + [f"the rule in a line of {kind}; it is {rule}" for rule in wrong]
 
 
 def step(title: str, action: Callable[[], Any]) -> Any:
@@ -213,11 +213,9 @@ class Demo:
 def show(outcome: Outcome) -> None:
     """Print what arrived."""
     for kind, title in KINDS.items():
-        first, *others = outcome.lines[kind]
         print(f"\n  syslog, {title} (osel's JSON, a line per address):")
-        print(f"    {json.dumps(first)}")
-        for line in others:
-            print(f"    the same for {line['affected_ip_address']}")
+        for number, line in enumerate(outcome.lines[kind]):
+            print(f"    the same for {line['affected_ip_address']}" if number else f"    {json.dumps(line)}")
     print("\n  syslog, a scan was started for it:")
     for line in outcome.started:
         shown = {name: line[name] for name in ("affected_ip_address", "change_type", "qualys_scan_id", "event_id")}
@@ -260,7 +258,10 @@ def run(keep: bool) -> Outcome:
             demo = Demo(stack)
             demo.start()
             step("make a rule and remove it    (oslo.messaging)", demo.change)
-            demo.watch()
+            try:
+                demo.watch()
+            except ServiceError as error:  # what did arrive is shown all the same
+                print(f"\n\n{error}")
             outcome = demo.outcome()
             signal.alarm(0)
             show(outcome)
@@ -283,9 +284,10 @@ def main() -> int:
     print("demo-openstack: from a security group rule to its syslog line and a scan, on a simulated OpenStack")
     outcome = run(os.environ.get("KEEP", "") not in ("", "0"))
     missing = outcome.missing()
+    print()
     for what in missing:
         print(f"  missing: {what}")
-    print(f"\ndemo-openstack: {outcome.summary()}")
+    print(f"demo-openstack: {outcome.summary()}")
     return 1 if missing else 0
 
 
