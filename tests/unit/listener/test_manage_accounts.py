@@ -152,6 +152,8 @@ def test_nobody_archives_or_deletes_what_others_have(logged_in, root, deed):
     for filters in ({"source": ["s1"]}, {"domain": ["/"]}, {"account": ["y"]}, {"below": "/ab/"}, {"keyword": "s1"}):
         assert user("POST", f"/api/v1/events/{deed}", **filters)["affected"] == 0
     assert user("POST", f"/api/v1/events/{deed}", below="/", type=["Test.*"], dry_run=True)["affected"] == 1
+    for empty in ({"id": []}, {"id": [""]}, {"keyword": ""}, {"below": ""}, {"since": ""}, {"archived": ""}):
+        user("POST", f"/api/v1/events/{deed}", 400, source=["s2"], **empty)  # no condition would mean more
     assert root("GET", "/api/v1/events?type=Test.Event&archived=all")["events"] == before
     cursor = root("GET", "/api/v1/events?type=Test.Event&limit=1")["cursor"]
     assert {event["source"] for event in user("GET", f"/api/v1/events?type=Test.Event&cursor={cursor}")["events"]} <= {
@@ -166,6 +168,7 @@ def test_archived_is_seen_by_who_may_archive(app, logged_in):
     assert user("POST", "/api/v1/events/archive", id=["s4-0-0"]) == {"affected": 1, "dry_run": False}
     user("GET", "/api/v1/events/s4-0-0", 404)
     user("GET", "/api/v1/events/s4-0-0/raw", 404)
+    user("POST", "/api/v1/events/archive", 400, source=["s4"], archived="true")
     assert user("GET", "/api/v1/events/s4-0-0?archived=all")["id"] == "s4-0-0"
     assert [event["id"] for event in user("GET", "/api/v1/events?archived=true")["events"]] == ["s4-0-0"]
     made = user("POST", "/api/v1/me/tokens", 201, name="only", actions=["events.read"])

@@ -129,8 +129,8 @@ class Ingest(Section, frozen=True):
         Meta(
             ge=1,
             le=25,
-            description="Seconds to wait for the disk before the answer is 503 with Retry-After. Some BMCs give up after "
-            "few seconds, others wait longer (bmcweb 30 s): with those alone, a longer time saves a storm its repeats.",
+            description="Seconds to wait for the disk before the answer is 503 with Retry-After. Some BMCs give up "
+            "after few seconds; of those that wait (bmcweb 30 s) a longer time saves a storm the repeats.",
         ),
     ] = 5
     retry_after: Annotated[int, Meta(ge=1, le=3600, description="Seconds that a 503 asks the BMC to wait.")] = 5

@@ -28,7 +28,9 @@ _EXPORT = (
     *(one for one in EVENT_PARAMETERS if one.name == "order"),
     Parameter("payload", "`true`: with the POST that each came in.", Literal["true", "false"]),
 )
-Texts = Annotated[list[str], msgspec.Meta(description="Any of these values.")]
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+# An empty list would be no condition, and so mean more than whoever made it empty wanted.
+Texts = Annotated[list[_Text], msgspec.Meta(min_length=1, description="Any of these values.")] | msgspec.UnsetType
 
 
 class TypeCount(TypedDict):
@@ -67,23 +69,23 @@ class Exported(TypedDict):
 class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Which events: the filters of a query, at least one. Without ``archived`` only those that aren't."""
 
-    id: Texts = []
-    source: Texts = []
-    category: Texts = []
-    type: Texts = []
-    level: Texts = []
-    state: Texts = []
-    origin: Texts = []
-    site: Texts = []
-    resource_type: Texts = []
-    resource_id: Texts = []
-    start_id: Texts = []
-    domain: Texts = []
-    account: Texts = []
-    below: str | None = None
-    keyword: str | None = None
-    since: str | None = None
-    until: str | None = None
+    id: Texts = msgspec.UNSET
+    source: Texts = msgspec.UNSET
+    category: Texts = msgspec.UNSET
+    type: Texts = msgspec.UNSET
+    level: Texts = msgspec.UNSET
+    state: Texts = msgspec.UNSET
+    origin: Texts = msgspec.UNSET
+    site: Texts = msgspec.UNSET
+    resource_type: Texts = msgspec.UNSET
+    resource_id: Texts = msgspec.UNSET
+    start_id: Texts = msgspec.UNSET
+    domain: Texts = msgspec.UNSET
+    account: Texts = msgspec.UNSET
+    below: _Text | None = None
+    keyword: _Text | None = None
+    since: _Text | None = None
+    until: _Text | None = None
     archived: Literal["false", "true", "all"] | None = None
     dry_run: bool = False
 
@@ -156,8 +158,10 @@ def _done(connection: Connection, deed: Deed) -> Response:
 
 def _query(chosen: Chosen) -> Query:
     """Raises ParameterError."""
-    given: Mapping[str, str | list[str] | bool] = {
-        name: value for name, value in msgspec.structs.asdict(chosen).items() if name != "dry_run" and value
+    given: Mapping[str, str | list[str]] = {
+        name: value
+        for name, value in msgspec.structs.asdict(chosen).items()
+        if name != "dry_run" and value not in (None, msgspec.UNSET)
     }
-    texts = {name: value if isinstance(value, list) else [str(value)] for name, value in given.items()}
+    texts = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
     return msgspec.structs.replace(asked_for(texts), scope=reached(Action.MANAGE_EVENTS))

@@ -31,7 +31,7 @@ class NotThereError(LookupError):
 
 
 class TooMuchError(ValueError):
-    """The query names nothing; what has no condition would be everything."""
+    """The query can't be meant so: what has no condition would be everything, what is archived stays archived."""
 
 
 class Deeds:
@@ -48,6 +48,8 @@ class Deeds:
         """
         if not query.names_some():
             raise TooMuchError(f"nothing says which events to {deed}; give ids, a type, a time or another condition")
+        if deed is Deed.ARCHIVE and query.archived == "only":
+            raise TooMuchError("what is archived can't be archived again; leave archived out, nothing was changed")
         query = msgspec.structs.replace(query, after=0, before=None, order="desc")
         if dry_run:
             with self._backend.read() as connection:
