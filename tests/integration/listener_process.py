@@ -73,7 +73,10 @@ def issue_client_certificates(directory: Path) -> dict[str, str]:
 
 
 class RunningListener:
-    """`url` and `manage_url` without a slash at the end; `credentials` = (username, password); a context manager."""
+    """`url` and `manage_url` without a slash at the end; `credentials` = (username, password); a context manager.
+
+    No rule raises alerts, unless the settings ask for it: its log holds what was sent.
+    """
 
     def __init__(self, directory: Path, certificates: dict[str, Path], settings: dict, *, host: str, arguments: list):
         self.directory = directory
@@ -112,6 +115,7 @@ class RunningListener:
                 "text_log": {"directory": str(self.log_dir)},
                 "json_lines": {"directory": str(self.log_dir)},
             },
+            "alert": {"default_rules": []},
         }
         if "nginx" in settings:
             self.directory.chmod(0o755)

@@ -11,7 +11,7 @@ from event_listener.alert_rules import Rulebook
 from event_listener.event import as_json
 from event_listener.jobs import Job
 from event_listener.journal import Entry, Journal
-from event_listener.settings_alerts import AlertSettings
+from event_listener.settings_alerts import DEFAULT_RULES, AlertSettings
 from event_listener.store import AlertQuery, JobQuery, Query, open_store, schema
 from sqlalchemy import delete
 
@@ -36,7 +36,7 @@ def task(key, *arguments):
 
 def test_a_task_that_hangs_reaches_a_sink(listener):
     """Nothing is heard of it: a job that hangs, an alert, an event for every sink; it ends, and all is well again."""
-    with listener({"job": {"hanging_after": 1}}) as running:
+    with listener({"job": {"hanging_after": 1}, "alert": {"default_rules": ["job-hangs"]}}) as running:
 
         def post(*found):
             assert running.post({"Events": list(found)}, "/events/bmc1").status_code == 200
@@ -99,7 +99,7 @@ def read_all(store):
 
 def test_killed_while_it_reads(listener):
     """kill -9 at any moment: what the log says when it is read once and undisturbed, told once each."""
-    running = listener(start=False)
+    running = listener({"alert": {"default_rules": list(DEFAULT_RULES)}}, start=False)
     command = [sys.executable, "-m", "event_listener", "relay", "--config", str(running.config_path)]
     rng, journal = random.Random(6), Journal(running.state_dir)
     with open_store(running.state_dir) as store:
