@@ -14,6 +14,7 @@ import functools
 import json
 import os
 import random
+import shutil
 import sys
 import threading
 import time
@@ -267,7 +268,7 @@ def _listen(disk: FaultFilesystem) -> None:
         try:
             answer = {"answer": _obey(disk, json.loads(line))}
         except (OSError, ValueError) as error:
-            answer = {"error": repr(error)}
+            answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
     os._exit(0)
 
@@ -276,7 +277,8 @@ def main() -> None:
     """Mount, and serve until it is unmounted."""
     backing, mountpoint = Path(sys.argv[1]), sys.argv[2]
     graveyard = backing.with_name(backing.name + ".graves")
-    graveyard.mkdir(exist_ok=True)
+    shutil.rmtree(graveyard, ignore_errors=True)  # nobody brings back what an earlier mount buried
+    graveyard.mkdir()
     os.umask(0)
     disk = FaultFilesystem(backing.resolve(), graveyard.resolve())
     threading.Thread(target=_listen, args=(disk,), daemon=True).start()

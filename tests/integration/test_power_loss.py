@@ -83,7 +83,8 @@ def test_a_failed_fsync_of_the_event_log_ends_its_writer(disk: FaultDisk):
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_a_disk_that_takes_nothing(listener: Callable[..., RunningListener], disk: FaultDisk, trouble: str):
     """503 with Retry-After, a readiness that says why, no restart when it takes again, and a record of the refused."""
-    settings = {"ingest": {"plain_http": True, "retry_after": 7}, "disk": {"interval": 0.2}}
+    # Without a reserve: it would be freed, and take what is to be refused here.
+    settings = {"ingest": {"plain_http": True, "retry_after": 7}, "disk": {"interval": 0.2, "reserve": 0}}
     with listener(on(disk) | settings) as running:
         assert running.post(event("before")).status_code == 200
         # What is cut off in mid-commit ends its process, as another test shows; here all is at rest before.
