@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import secrets
@@ -204,6 +205,25 @@ class RunningListener:
         wait_for(lambda: self.pids(name), 60)  # the supervisor waits up to 30 s after many ends
         pid = self.pids(name)[0]
         os.kill(pid, number)
+        return pid
+
+    def freeze_relay(self) -> int:
+        """Stop it (SIGSTOP) while it doesn't write to the journal, which would stop ingest, too; return its pid."""
+
+        def is_at_rest() -> bool:
+            os.kill(pid, signal.SIGSTOP)
+            wait_for(lambda: "\nState:\tT" in Path(f"/proc/{pid}/status").read_text())
+            try:
+                for name in ("queue.lock", "write.lock"):
+                    with (self.state_dir / "journal" / name).open("a") as held:
+                        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.kill(pid, signal.SIGCONT)
+                return False
+            return True
+
+        pid = self.kill("relay", signal.SIGCONT)
+        wait_for(is_at_rest, 60)
         return pid
 
     def kill_all(self) -> None:

@@ -108,7 +108,7 @@ def test_a_corrupt_event_log(stopped):
 def test_a_corrupt_journal(listener):
     """What waited in it and can be read reaches the event log; what comes later has ids never given before."""
     running = listener()
-    running.kill("relay", 19)  # SIGSTOP: everything waits in the journal
+    running.freeze_relay()  # everything waits in the journal
     post(running, 0, EVENTS)
     running.kill_all()
     path = running.state_dir / "journal" / "journal.db"

@@ -80,7 +80,7 @@ def journalled(running: RunningListener) -> dict[str, list[int]]:
 def no_relay(listener: Callable[..., RunningListener]) -> Iterator[RunningListener]:
     """A listener whose relay is stopped, so that the journal keeps everything to be looked at."""
     with listener(RELAY_OFF) as running:
-        stopped = running.kill("relay", signal.SIGSTOP)
+        stopped = running.freeze_relay()
         yield running
         os.kill(stopped, signal.SIGKILL)
 
@@ -153,7 +153,7 @@ def test_an_unwritable_journal_is_503_and_recovers(listener: Callable[..., Runni
     """Never 2xx; no restart needed when the disk is back."""
     with listener({"ingest": {"plain_http": True, "retry_after": 3}}) as running:
         assert running.post({}).status_code == 200
-        running.kill("relay", signal.SIGSTOP)
+        running.freeze_relay()
         pids = running.pids("worker")
         journal = running.state_dir / "journal"
         journal.rename(journal.with_name("away"))
@@ -176,7 +176,7 @@ def test_a_full_disk_is_503_and_recovers(listener: Callable[..., RunningListener
         pytest.skip("this machine doesn't let root mount a small disk")
     try:
         with running.start():
-            running.kill("relay", signal.SIGSTOP)
+            running.freeze_relay()
             (running.state_dir / "filler").write_bytes(b"")
             statuses = [running.post({"Message": "x" * 300_000}).status_code for _ in range(60)]
             assert statuses[0] == 200
@@ -196,7 +196,7 @@ def test_a_slow_disk_is_503_in_time(listener: Callable[..., RunningListener]):
     """The lock is held by another: after commit_timeout the BMC is asked to come again, well within its 30 s."""
     with listener({"ingest": {"plain_http": True, "commit_timeout": 1}}) as running:
         assert running.post({}).status_code == 200
-        running.kill("relay", signal.SIGSTOP)
+        running.freeze_relay()
         with Turnstile(running.state_dir / "journal"):
             began = time.monotonic()
             assert running.post({}).status_code == 503

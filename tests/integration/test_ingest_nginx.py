@@ -97,7 +97,7 @@ def test_one_connection_carries_many_events(running: RunningListener):
 def test_unavailable_is_503_with_retry_after_and_no_log_holds_a_secret(running: RunningListener):
     """Ingest's own 503, and nginx's when ingest isn't there; what nginx logs of it has no secret path."""
     journal = running.state_dir / "journal"
-    stopped = running.kill("relay", signal.SIGSTOP)
+    stopped = running.freeze_relay()
     journal.rename(journal.with_name("away"))
     status, headers, body = send(running, post(EVENT, basic(running.credentials)))
     journal.with_name("away").rename(journal)

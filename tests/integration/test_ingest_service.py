@@ -33,7 +33,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
 def test_ipv6(listener: Callable[..., RunningListener]):
     """Over TLS, and filed under its address."""
     with listener(host="::1") as running:
-        running.kill("relay", signal.SIGSTOP)
+        running.freeze_relay()
         assert running.post({"Id": 1}).status_code == 200
         with running.journal() as reader:
             assert [entry.peer for _, entry in reader.read_after(0)] == ["::1"]

@@ -54,7 +54,7 @@ def test_a_failed_fsync_ends_ingest(listener: Callable[..., RunningListener], di
     """What it was for is not acknowledged; the next process goes on with what the disk has."""
     with listener(on(disk)) as running:
         assert running.post(event("before")).status_code == 200
-        running.kill("relay", signal.SIGSTOP)  # it mustn't get the failing fsync
+        running.freeze_relay()  # it mustn't get the failing fsync
         master = running.pids("ingest")
         disk.set(failing_syncs=1)
         assert not stored(running, "failed")
