@@ -58,6 +58,10 @@ def test_mutual_tls_needs_our_certificate(tmp_path, rsyslog):
         relay.feed(2)
         relay.wait_for("bus")
         wait_until(lambda: len(peer.records()) == 2, "rsyslog has them")
+    with RunningRelay(tmp_path / "without", with_settings(peer, tls={"ca": str(certificates.ca)})) as relay:
+        relay.feed(2)
+        wait_until(lambda: relay.state("bus")[0] == "retrying", lambda: str(relay.state("bus")))
+    assert len(peer.records()) == 2
 
 
 @pytest.mark.parametrize("tls", ["other_ca", "name"])

@@ -209,8 +209,11 @@ def test_what_the_cloud_told_later_than_it_happened_is_rather_told_twice():
 @pytest.mark.parametrize("payload", [None, [], {}, {"port": 5}, {"port": {}}, {"port": {"id": "x", "fixed_ips": [5]}},
                                      {"ports": [5, {"id": "y"}]}, {"port_id": 5}])  # fmt: skip
 def test_payloads_of_any_shape(payload):
+    """Whatever it is, no change of a rule is made up of it, and nothing is known of what has no id."""
     for event_type in TYPES:
-        changes(event_type, payload, lambda *_: None)
+        found, seen = changes(event_type, payload, lambda *_: None)
+        assert not [one for one in found if one.type.startswith("sg_rule")]
+        assert "" not in [one.id for one in seen]
 
 
 def test_rules_made_in_bulk():
