@@ -42,6 +42,7 @@ def listener(
     yield make
     for running in started:
         running.stop()
+        print(running.output()[-5000:])  # shown with a failure
 
 
 @pytest.fixture(scope="session")

@@ -146,6 +146,23 @@ def test_a_file_is_set_aside_in_a_new_period(every, later, due):
     assert not rotation.due(FileMark(NAME, 1, 1, 0, 0, int(now * 1e9)))  # an empty file never is
 
 
+@pytest.mark.parametrize("kind", ["", ".gz"])
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.50009, 0.9])
+def test_no_file_takes_the_name_of_another(tmp_path, fraction, kind):
+    """On a clock that stands or was set back, also by a process that knows nothing of those before."""
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for number in range(100):
+        rotation = Rotation(Rotate(), clock=lambda: 1795357881 + fraction * 1e-6)
+        for part in (0, 1):
+            (tmp_path / NAME).write_text(f"{number} {part}")
+            rotation.set_aside(folder, NAME)
+        for path in list(tmp_path.glob("*Z")):
+            path.rename(f"{path}{kind}")
+    os.close(folder)
+    kept = [path.read_text() for path in sorted(tmp_path.iterdir())]
+    assert kept == [f"{number} {part}" for number in range(100) for part in (0, 1)]
+
+
 def test_yesterdays_file_is_set_aside_before_todays_first_entry(tmp_path):
     """Also after a restart: when a file was begun is in its mark, and a file from before us has its own time."""
     logs = tmp_path / "logs"

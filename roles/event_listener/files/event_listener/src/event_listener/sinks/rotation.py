@@ -17,7 +17,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 _ASIDE = re.compile(r"(?P<file>.+)-(?P<stamp>\d{8}T\d{6}\.\d{6}Z)(?P<kind>|\.gz|\.gz\.part)", re.DOTALL)
 _PERIODS = {"day": "%Y-%m-%d", "week": "%G-%V", "month": "%Y-%m"}
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _CHUNK = 1 << 20
 _LOOK_SECONDS = 3600.0  # for what becomes too old
 
@@ -48,7 +49,7 @@ class Rotation:
 
     def __init__(self, settings: Rotate, clock: Callable[[], float] = time.time) -> None:
         self._settings, self._clock = settings, clock
-        self._last = 0.0
+        self._last_us = 0
         self.happened = threading.Event()
 
     def now_ns(self) -> int:
@@ -66,8 +67,10 @@ class Rotation:
 
     def set_aside(self, folder: int, name: str) -> None:
         """Rename a file. Raises OSError; one that another program has just renamed is fine."""
-        self._last = max(self._clock(), self._last + 1e-6)  # two names of one file never are the same
-        aside = f"{name}-{datetime.fromtimestamp(self._last, UTC):{STAMP}}"
+        # Whole microseconds, as in the name: of two fractions that differ by one, both may round to the same.
+        self._last_us = max(int(self._clock() * 1e6), self._last_us + 1)
+        while _is_taken(folder, aside := f"{name}-{_EPOCH + timedelta(microseconds=self._last_us):{STAMP}}"):
+            self._last_us += 1  # the clock was set back, and this is another process
         try:
             os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
         except FileNotFoundError:
@@ -224,6 +227,15 @@ def remove(directory: Path, aside: Iterable[Aside]) -> None:
             _remove(folder, item.name)
     finally:
         os.close(folder)
+
+
+def _is_taken(folder: int, name: str) -> bool:
+    """Whether a file has this name, or had it before it was compressed."""
+    for known in (name, f"{name}.gz"):
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(known, dir_fd=folder, follow_symlinks=False)
+            return True
+    return False
 
 
 def _remove(folder: int, name: str) -> None:
