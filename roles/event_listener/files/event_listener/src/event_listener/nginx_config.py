@@ -87,8 +87,10 @@ def _tls(ingest: Ingest) -> list[str]:
         f"  ssl_protocols {versions};",
         *ciphers,
         "  ssl_prefer_server_ciphers on;",
-        # For all of its workers: 16 MiB hold 60,000 sessions.
+        # For all of its workers: 16 MiB hold 60,000 sessions. Tickets would be under one key for as long as nginx runs,
+        # and cost more to make.
         "  ssl_session_cache shared:ingest:16m;",
+        "  ssl_session_tickets off;",
         "  ssl_session_timeout 1h;",
         "  ssl_buffer_size 4k;",
         *verified,

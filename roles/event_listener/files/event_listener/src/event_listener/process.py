@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from event_listener.settings import Settings
 
 SERVICE_USER = "event-listener"
+_BEHIND = 10  # niceness
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -95,6 +97,17 @@ def die_with_parent(parent: int) -> None:
     if os.getppid() != parent:
         # It ended before the kernel knew of our wish.
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def step_back() -> None:
+    """Leave the processors to other processes while there are too few for all. Call it as root, before changing user.
+
+    A session of its own has its own share of them (sched(7), autogroups): there the niceness is the session's.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, max(_BEHIND, os.getpriority(os.PRIO_PROCESS, 0)))
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # a kernel without them
+            Path("/proc/self/autogroup").write_text(str(_BEHIND), encoding="ascii")
 
 
 class PidFileError(Exception):

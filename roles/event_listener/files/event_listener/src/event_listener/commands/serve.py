@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from event_listener.commands import become_service_user, config_option, config_path, load_settings
-from event_listener.process import die_with_parent
+from event_listener.process import die_with_parent, step_back
 from event_listener.secrets import SecretError
 from event_listener.settings import Settings
 from event_listener.sockets import BindError, open_sockets, taken_over
@@ -77,6 +77,7 @@ def manage(config: str | None, child_of: int | None) -> None:
 def relay(config: str | None, child_of: int | None) -> None:
     """Write the event log from the journal, and from there the text log, JSON lines and other sinks."""
     settings: Settings = load_settings(config_path(config))
+    step_back()  # in a storm, acknowledging goes first
     become_service_user(settings)
     _as_child(child_of)
     from event_listener.relay import main  # noqa: PLC0415 - ingest must not load SQLAlchemy
