@@ -7,6 +7,10 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
+from event_listener.cli import main
+
+from tests.integration.listener_process import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,13 @@ def command(running, *arguments, status=0, text=True):
     ]
     done = subprocess.run(line, capture_output=True, text=text, timeout=60)
     assert done.returncode == status, done.stderr
+    return done
+
+
+def call(running, *arguments, status=0, given=None):
+    """The same within this process, which is faster."""
+    done = CliRunner().invoke(main, ["--config", str(running.config_path), *arguments], input=given)
+    assert done.exit_code == status, done.output
     return done
 
 
@@ -140,6 +151,114 @@ def test_sources(filled):
     command(filled, "sources", "remove", "set1")
     assert "set1" in command(filled, "sources", "remove", "set1", status=1).stderr
     assert "a/b" in command(filled, "sources", "set", "a/b", status=1).stderr
+
+
+def test_sources_of_a_file(filled):
+    """All or none, as over the API; and one, or those of a health, are shown as there."""
+    wanted = {"sources": [{"name": "load1", "service": "HPE", "heartbeat_minutes": 5}, {"name": "load2"}]}
+    checked = call(filled, "sources", "load", "-", "--check", given=json.dumps(wanted)).stdout
+    assert checked.splitlines() == ["load1: would be registered", "load2: would be registered", "0 unchanged"]
+    assert "load1" not in call(filled, "sources", "list").stdout
+    assert "load1: registered" in call(filled, "sources", "load", "-", given=json.dumps(wanted)).stdout
+    assert call(filled, "sources", "load", "-", given=json.dumps(wanted)).stdout == "2 unchanged\n"
+    wrong = {"sources": [{"name": "load3"}, {"name": "a/b"}]}
+    assert "a/b" in call(filled, "sources", "load", "-", given=json.dumps(wrong), status=1).stderr
+    assert "holds no JSON object" in call(filled, "sources", "load", "-", given="[]", status=1).stderr
+    assert "load3" in call(filled, "sources", "show", "load3", status=1).stderr
+    assert "changed" in call(filled, "sources", "set", "load1", "--heartbeat-minutes", "0").stdout
+    shown = json.loads(call(filled, "sources", "show", "load1").stdout)
+    assert shown == filled.api("/api/v1/sources/load1").json()
+    assert (shown["service"], shown["heartbeat_minutes"]) == ("HPE", 0)
+    assert call(filled, "sources", "list", "--health", "silent", "--json").stdout == ""
+    call(filled, "sources", "remove", "load1", "load2")
+
+
+def test_one_event(filled):
+    """As the API shows it, and byte for byte as it came."""
+    last = json.loads(call(filled, "events", "--json", "--source", "cmd1").stdout.splitlines()[-1])
+    for line in (["events", "show"], ["events", "--config", filled.config_path, "show"]):
+        assert json.loads(call(filled, *map(str, line), last["id"]).stdout) == last
+    elsewhere = ["events", "--config", "/nowhere", "show", last["id"], "--config", str(filled.config_path)]
+    assert json.loads(call(filled, *elsewhere).stdout) == last
+    raw = call(filled, "events", "show", last["id"], "--raw").stdout_bytes
+    assert raw == filled.api(f"/api/v1/events/{last['id']}/raw").content
+    for name in ("nothing", last["id"]):
+        arguments = () if name == "nothing" else ("--archived", "true")
+        assert "there is no event" in call(filled, "events", "show", name, *arguments, status=1).stderr
+    assert call(filled, "events", "--site", "nowhere", "--resource-type", "Fan").stdout == ""
+
+
+def test_resources(filled):
+    """What the API shows, in pages."""
+    names = ["/redfish/v1/Chassis/1", "/redfish/v1/Chassis/2"]
+    records = [
+        {"EventId": f"r{number}", "MessageId": "ResourceEvent.1.3.0.ResourceStatusChangedCritical",
+         "MessageSeverity": "Critical", "OriginOfCondition": {"@odata.id": name}}
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    assert filled.post({"Events": records}, "/events/res1").status_code == 200
+    wait_for(lambda: len(filled.api("/api/v1/resources", source="res1").json()["resources"]) == 2, 60)
+    found = call(filled, "resources", "--source", "res1", "--aspect", "health", "--state", "Critical", "--json")
+    shown = [json.loads(line) for line in found.stdout.splitlines()]
+    assert shown == filled.api("/api/v1/resources", source="res1").json()["resources"]
+    first = call(filled, "resources", "--source", "res1", "-n", "1")
+    assert first.stdout.splitlines()[1].split() == [
+        "res1",
+        "health",
+        "Critical",
+        shown[0]["since"][:19] + "Z",
+        names[0],
+    ]
+    after = first.stderr.split("'")[1]
+    assert names[1] in call(filled, "resources", "--source", "res1", "-n", "1", "--after", after).stdout
+    assert "isn't the `next`" in call(filled, "resources", "--after", "x", status=1).stderr
+
+
+def test_proofs(filled):
+    """Announced here, sent by a BMC, seen here."""
+    assert "proofs: " in call(filled, "proofs", "announce", "a/b", status=1).stderr
+    announced = json.loads(call(filled, "proofs", "announce", "proof1", "--seconds", "600", "--json").stdout)
+    assert "no proofs x" in call(filled, "proofs", "show", "x", status=1).stderr
+    record = {"EventId": announced["proofs"][0]["marker"], "MessageId": "A.1.0.Test"}
+    filled.post({"Events": [record]}, "/events/proof1")
+    batch = announced["batch"]
+    wait_for(lambda: filled.api(f"/api/v1/proofs/{batch}").json()["proofs"][0]["received"], 60)
+    assert "  marker  " in call(filled, "proofs", "show", batch).stdout
+
+
+def test_upkeep_and_coverage(filled):
+    """Told and shown, as the API does."""
+    call(filled, "sources", "set", "care1")
+    told = {"sources": [{"name": "care1", "verdict": "ok", "repaired": True}]}
+    assert call(filled, "upkeep", "tell", "-", given=json.dumps(told)).stdout == "told of 1 sources\n"
+    shown = json.loads(call(filled, "upkeep", "show", "--json").stdout)["sources"]["care1"]
+    assert shown == filled.api("/api/v1/upkeep").json()["sources"]["care1"]
+    assert shown["verdict"] == "ok"
+    assert "care1" in call(filled, "upkeep", "show").stdout
+    assert "upkeep: " in call(filled, "upkeep", "tell", "-", given='{"sources": [{}]}', status=1).stderr
+    call(filled, "sources", "remove", "care1")
+    assert "nobody looked" in call(filled, "coverage", "show", status=1).stderr
+    found = {"asked": 7, "free_slots": 2, "findings": {"never_sent": ["bmc1", "bmc2"]}}
+    call(filled, "coverage", "tell", "-", given=json.dumps(found))
+    assert json.loads(call(filled, "coverage", "show", "--json").stdout) == filled.api("/api/v1/coverage").json()
+    assert "never_sent  2      bmc1 bmc2" in call(filled, "coverage", "show").stdout
+    wrong = json.dumps({**found, "findings": {"nonsense": []}})
+    assert "nonsense is no finding" in call(filled, "coverage", "tell", "-", given=wrong, status=1).stderr
+
+
+def test_backfill(filled):
+    """What the log lacks is added, once."""
+    entry = {"Created": "2026-01-01T00:00:00Z", "MessageId": "A.1.0.Filled", "Message": "filled", "Severity": "OK"}
+    given = json.dumps({"sources": [{"source": "fill1", "entries": [entry]}]})
+    for arguments, head, row in (
+        (["--check"], "MISSING", "fill1   1        0      1        0"),
+        ([], "ADDED", "fill1   1        0      1      0"),
+        ([], "ADDED", "fill1   1        1      0      0"),
+    ):
+        lines = call(filled, "backfill", "-", *arguments, given=given).stdout.splitlines()
+        assert head in lines[0]
+        assert lines[1] == row
+    assert "backfill: " in call(filled, "backfill", "-", given='{"sources": 1}', status=1).stderr
 
 
 def test_quarantine(filled):

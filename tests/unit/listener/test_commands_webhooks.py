@@ -2,11 +2,13 @@
 """`event-listener webhooks` as an administrator types it."""
 
 import json
+import time
 
 import pytest
 from click.testing import CliRunner
 from event_listener.cli import main
 from event_listener.store import open_store
+from event_listener.store.deliveries import Delivery, new_id
 
 from tests.unit.listener.webhook_receiver import Receiver, status
 
@@ -64,3 +66,43 @@ def test_a_webhook_is_tried(run):
     with open_store(run.state_dir) as store:
         assert store.webhooks.place(webhook).delivered == 0
     assert "STATE" in run("deliveries", webhook)
+
+
+def test_deliveries_are_found_and_dropped(run):
+    """Those that fit, as the API: of one webhook, never of others; and one by its id."""
+    ids = [run("set", name, "--url", f"https://{name}.example/in").partition(":")[0] for name in ("ops", "dev")]
+    assert json.loads(run("show", ids[0]))["failures"] == 0
+    assert "there is no webhook" in run("show", "wh_1", status=1)
+    with open_store(run.state_dir) as store:
+        lease = store.cursors.acquire("webhooks", "test", 60)
+        places = {webhook: store.webhooks.place(webhook).position for webhook in ids}
+        for webhook, place in places.items():
+            made = [waiting(webhook, number) for number in range(3)]
+            store.deliveries.expand(lease, {webhook: place}, place + 1, made)
+    found = [json.loads(line) for line in run("deliveries", ids[0], "--event-type", "A.1", "--json").splitlines()]
+    assert [one["event_id"] for one in found] == ["e1"]
+    assert run("deliveries", ids[0], "--state", "Failed").count("\n") == 1
+    assert run("deliveries", ids[0], "--since", "1h", "--keyword", "a.", "-n", "2").count("\n") == 3
+    assert "is no time" in run("deliveries", ids[0], "--since", "soon", status=1)
+    assert run("drop", ids[0], "--event-type", "A.1") == "removed 1\n"
+    assert run("drop", found[0]["id"], status=1).startswith("Error: there is no delivery")
+    assert "there is no webhook" in run("drop", "wh_1", "--state", "Failed", status=1)
+    one = json.loads(run("deliveries", ids[0], "--json").splitlines()[0])
+    assert run("drop", one["id"]) == "removed 1\n"
+    assert run("drop", ids[0]) == "removed 1\n"
+    assert run("deliveries", ids[1]).count("\n") == 4
+
+
+def waiting(webhook, number):
+    """A delivery that waits, of event ``e<number>``."""
+    return Delivery(
+        id=new_id(),
+        webhook=webhook,
+        message_id=f"m{number}",
+        event_id=f"e{number}",
+        event_type=f"A.{number}",
+        event_owner="/",
+        content_type="application/json",
+        payload=b"{}",
+        created_ns=time.time_ns(),
+    )

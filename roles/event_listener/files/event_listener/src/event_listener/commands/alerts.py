@@ -29,9 +29,14 @@ def alerts() -> None:
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--archived", is_flag=True, help="Archived ones, instead of the others."),
+        click.option("--acknowledged", type=click.Choice(["true", "false"]), help="Whether somebody did."),
         click.option("--until", metavar="TIME", help="With no event since then; the same forms."),
         click.option("--since", metavar="TIME", help="With an event since 2026-11-22T02:54:34Z, or an age as 2h."),
         click.option("--below", metavar="DOMAIN", help="Only of this domain and everything below it."),
+        click.option("--account", multiple=True, metavar="NAME", help="Only of this account; repeatable."),
+        click.option("--domain", multiple=True, metavar="PATH", help="Only of this domain; repeatable."),
+        click.option("--site", multiple=True, metavar="NAME", help="Only of what this site forwarded; repeatable."),
+        click.option("--resource-id", multiple=True, metavar="TEXT", help="Only about this resource; repeatable."),
         click.option("--state", multiple=True, type=click.Choice(["open", "resolved"]), help="Repeatable."),
         click.option("--level", multiple=True, type=click.Choice([str(level) for level in Level]), help="Repeatable."),
         click.option("--type", "type", multiple=True, metavar="TEXT", help="Only of events of this type; repeatable."),
@@ -56,6 +61,18 @@ def list_alerts(settings: Settings, as_json: bool, limit: int, **given: Any) -> 
         as_lines([alert_view.shown(alert) for alert in found])
         return
     table(["ID", "LEVEL", "STATE", "RULE", "SOURCE", "COUNT", "LAST SEEN", "MESSAGE"], [_row(one) for one in found])
+
+
+@alerts.command("show")
+@with_settings
+@click.argument("alert_id", metavar="ID")
+def show_alert(settings: Settings, alert_id: str) -> None:
+    """Print an alert as JSON, as the API shows it, archived or not."""
+    with opened(settings) as store:
+        found = store.alerts.get(alert_id)
+    if found is None:
+        raise click.ClickException(f"there is no alert {alert_id}; see `event-listener alerts list`")
+    as_lines([alert_view.shown(found)])
 
 
 def _texts(given: dict[str, Any]) -> dict[str, list[str]]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`event-listener events export`, `types`, `archive` and `delete`: many events at once."""
+"""`event-listener events show`, `export`, `types`, `archive` and `delete`: one event, and many at once."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +12,8 @@ import click
 
 from event_listener.commands import with_settings
 from event_listener.commands.accounts import actor
-from event_listener.commands.store_access import opened, table
+from event_listener.commands.store_access import as_lines, opened, table
+from event_listener.event import as_json
 from event_listener.event_export import Form, parts
 from event_listener.parameters import query
 from event_listener.policy import Owner
@@ -26,6 +28,8 @@ _SETS = {
     "level": "Only this level",
     "state": "Only in this state",
     "origin": "Only of this origin",
+    "site": "Only what this site forwarded",
+    "resource-type": "Only about resources of this type",
     "resource-id": "Only about this resource",
     "start-id": "Only of this job",
     "domain": "Only of this domain",
@@ -68,6 +72,25 @@ def export(settings: Settings, form: Form, payload: bool, output: Any, **given: 
     with opened(settings) as store:
         for part in parts(store, asked_for(given), form, payloads=payload):
             output.write(part)
+
+
+@click.command(short_help="Print one event, or the POST it came in.")
+@with_settings
+@click.argument("event_id", metavar="ID")
+@click.option("--raw", is_flag=True, help="The whole POST that it came in, byte for byte.")
+@click.option("--archived", type=click.Choice(["true", "all"]), help="An archived one, or either; else none.")
+def show(settings: Settings, event_id: str, raw: bool, archived: str | None) -> None:
+    """Print one event as JSON, as the API shows it."""
+    with opened(settings) as store:
+        found = store.queries.get(event_id, archived=asked_for({"archived": archived}).archived)
+        payload = store.queries.payload(found.payload_id) if found is not None and raw else None
+    if found is None or (raw and payload is None):
+        raise click.ClickException(f"there is no event {event_id}; --archived all looks at archived ones, too")
+    if payload is None:
+        as_lines([as_json(found)])
+        return
+    sys.stdout.buffer.write(payload.body)
+    sys.stdout.buffer.flush()
 
 
 @click.command(short_help="List the types of events, and how many there are.")

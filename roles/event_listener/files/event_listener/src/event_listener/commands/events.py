@@ -11,20 +11,19 @@ import click
 import msgspec
 
 from event_listener import topic
-from event_listener.commands import with_settings
-from event_listener.commands.event_log import archive, asked_for, delete, export, filters, types
+from event_listener.commands import become_service_user, config_option, config_path, load_settings
+from event_listener.commands.event_log import archive, asked_for, delete, export, filters, show, types
 from event_listener.commands.store_access import as_lines, opened, printable
 from event_listener.console import details
 from event_listener.event import Event, as_json
 from event_listener.routes import key_of
-from event_listener.settings import Settings
 from event_listener.store import MAX_LIMIT, Query, Store
 
 _POLL_SECONDS = 0.3
 
 
 @click.group(short_help="Print received events, or follow them; export, archive, delete.", invoke_without_command=True)
-@with_settings
+@config_option
 @filters
 @click.option("--topic", "topics", multiple=True, metavar="PATTERN", help="Only these: *.AlertEvent.#; repeatable.")
 @click.option("-n", "--limit", type=click.IntRange(0, MAX_LIMIT), default=20, show_default=True, help="Last events.")
@@ -32,11 +31,15 @@ _POLL_SECONDS = 0.3
 @click.option("--json", "form", flag_value="json", help="One JSON object per line, as the API shows events.")
 @click.option("--dmtf", "form", flag_value="dmtf", help="As the DMTF Redfish Event Listener prints them with -v.")
 def events(
-    settings: Settings, limit: int, follow: bool, form: str | None, topics: tuple[str, ...], **given: Any
+    config: str | None, limit: int, follow: bool, form: str | None, topics: tuple[str, ...], **given: Any
 ) -> None:
     """Print the last events that fit, oldest first."""
-    if click.get_current_context().invoked_subcommand is not None:
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        context.obj = {"config": config_path(config)}  # that command reads it, or another one that it is given
         return
+    settings = load_settings(config_path(config))
+    become_service_user(settings)
     with opened(settings) as store:
         asked = asked_for(given)
         printer = _Printer(store, form, topics)
@@ -115,5 +118,5 @@ class _Printer:
                 click.echo(printable(line))
 
 
-for command in (export, types, archive, delete):
+for command in (show, export, types, archive, delete):
     events.add_command(command)

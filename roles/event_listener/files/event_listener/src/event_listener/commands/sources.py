@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any, get_args
+from typing import IO, Any, get_args
 
 import click
 
 from event_listener import path_secret, registry
 from event_listener.commands import with_settings
 from event_listener.commands.accounts import actor
-from event_listener.commands.store_access import as_lines, opened, table
+from event_listener.commands.store_access import as_lines, document, opened, table
 from event_listener.event import nanoseconds
 from event_listener.settings import Settings
-from event_listener.source_view import here, view
+from event_listener.source_view import STATUSES, here, view
 from event_listener.store import Store
 
-_TEXTS = ("address", "uuid", "serial", "model", "firmware", "manufacturer", "domain", "account", "credential")
+_TEXTS = (
+    "address", "uuid", "serial", "model", "firmware", "manufacturer", "service", "domain", "account", "credential",
+)  # fmt: skip
 
 
 @click.group(short_help="List, register and remove sources (BMCs).")
@@ -27,11 +29,13 @@ def sources() -> None:
 
 @sources.command("list")
 @with_settings
+@click.option("--health", type=click.Choice(STATUSES), help="Only sources of this health.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, as the API shows sources.")
-def list_sources(settings: Settings, as_json: bool) -> None:
+def list_sources(settings: Settings, health: str | None, as_json: bool) -> None:
     """List registered sources, and senders that nobody registered."""
     with opened(settings) as store:
-        found = view(store, here=here(settings.state_dir))
+        every = view(store, here=here(settings.state_dir))
+    found = [one for one in every if health in (None, one["health"]["status"])]
     if as_json:
         as_lines(found)
         return
@@ -49,6 +53,18 @@ def list_sources(settings: Settings, as_json: bool) -> None:
         for source in found
     ]
     table(["NAME", "ADDRESS", "STATE", "LAST SEEN", "HEALTH", "EVENTS", "CREDENTIAL", "HARDWARE"], rows)
+
+
+@sources.command("show")
+@with_settings
+@click.argument("name")
+def show_source(settings: Settings, name: str) -> None:
+    """Print one source as JSON, as the API shows it."""
+    with opened(settings) as store:
+        found = [one for one in view(store, here=here(settings.state_dir)) if one["name"] == name]
+    if not found:
+        raise click.ClickException(f"source {name} is neither registered nor was it ever heard")
+    as_lines(found)
 
 
 def _age(moment: str | None) -> str:
@@ -70,14 +86,16 @@ def _age(moment: str | None) -> str:
 @click.option("--model")
 @click.option("--firmware")
 @click.option("--manufacturer")
+@click.option("--service", help="What its ServiceRoot says of itself: vendor, product and Redfish version.")
 @click.option("--domain", help="Path of its domain, such as /dc1/row2/.")
 @click.option("--account", help="Account in that domain whose users may see its events.")
 @click.option("--credential", help="Name of the credential that its subscription was given, never the secret.")
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Repeatable; together they replace the labels.")
 @click.option("--state", type=click.Choice(get_args(registry.SourceState)))
 @click.option("--response-status", type=click.Choice([str(item) for item in get_args(registry.ResponseStatus)]))
+@click.option("--heartbeat-minutes", type=click.IntRange(0, 65535), help="Between its heartbeats; 0: it sends none.")
 def set_source(
-    settings: Settings, name: str, label: tuple[str, ...], response_status: str | None, **given: str | None
+    settings: Settings, name: str, label: tuple[str, ...], response_status: str | None, **given: str | int | None
 ) -> None:
     """Register a source, or change what is given of it."""
     change: dict[str, Any] = {"name": name, **{key: value for key, value in given.items() if value is not None}}
@@ -96,6 +114,22 @@ def _label(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--label")
     return name, value
+
+
+@sources.command("load")
+@with_settings
+@click.argument("file", type=click.File("rb"))
+@click.option("--check", is_flag=True, help="Only say what would change.")
+def load_sources(settings: Settings, file: IO[bytes], check: bool) -> None:
+    """Register or change many sources, all or none: FILE (- is standard input) holds {"sources": [...]} as the API."""
+    wanted = document(file, {"sources"})["sources"]
+    with opened(settings) as store:
+        plan = store.sources.upsert(registry.changes(wanted), check=check, actor=actor())
+    would = "would be " if check else ""
+    for what, names in (("registered", plan.created), ("changed", plan.updated)):
+        for name in names:
+            click.echo(f"{name}: {would}{what}")
+    click.echo(f"{len(plan.unchanged)} unchanged")
 
 
 @sources.command("remove")

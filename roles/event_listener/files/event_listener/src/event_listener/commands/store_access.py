@@ -7,16 +7,23 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
+from event_listener.backfill import BackfillError
+from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.parameters import ParameterError
 from event_listener.policy import PolicyError
+from event_listener.proofs import InvalidProofError
 from event_listener.registry import InvalidSourceError
 from event_listener.settings import Settings
 from event_listener.store import Store, StoreUnavailableError, open_store
 from event_listener.store.migrations import NewerSchemaError
+from event_listener.upkeep import InvalidUpkeepError
+
+_REFUSED = (ParameterError, PolicyError, InvalidSourceError, InvalidProofError, InvalidUpkeepError, BackfillError)
+_UNUSABLE = (StoreUnavailableError, NewerSchemaError, JournalUnavailableError, JournalBrokenError, OSError)
 
 
 @contextlib.contextmanager
@@ -27,8 +34,21 @@ def opened(settings: Settings) -> Iterator[Store]:
     try:
         with open_store(settings.state_dir, settings.event_log) as store:
             yield store
-    except (StoreUnavailableError, NewerSchemaError, ParameterError, PolicyError, InvalidSourceError, OSError) as error:
+    except (*_REFUSED, *_UNUSABLE) as error:
         raise click.ClickException(str(error)) from error
+
+
+def document(file: IO[bytes], names: set[str] | None = None) -> dict[str, Any]:
+    """The JSON object in a file, as a body of the API; with ``names`` of these members and no other."""
+    name = getattr(file, "name", "the input")
+    try:
+        found = json.loads(file.read())
+    except (ValueError, RecursionError) as error:
+        raise click.ClickException(f"{name} isn't JSON: {error}") from error
+    if not isinstance(found, dict) or (names is not None and found.keys() != names):
+        members = f" with {', '.join(sorted(names))} and nothing else" if names else ""
+        raise click.ClickException(f"{name} holds no JSON object{members}; docs/api.md shows what it takes")
+    return found
 
 
 def printable(text: str) -> str:

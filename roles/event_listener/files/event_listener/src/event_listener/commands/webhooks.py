@@ -13,15 +13,17 @@ import msgspec
 from event_listener.commands import with_settings
 from event_listener.commands.accounts import actor
 from event_listener.commands.store_access import as_lines, opened, table
-from event_listener.event import Category, Level, rfc3339
+from event_listener.commands.webhook_deliveries import deliveries, delivery, drop, redeliver
+from event_listener.event import Category, Level
 from event_listener.policy import Principal, Role
 from event_listener.settings import Settings
-from event_listener.store import DeliveryQuery, Store
+from event_listener.store import Store
 from event_listener.webhooks import signing
-from event_listener.webhooks.delivery_view import shown_attempt, shown_delivery
-from event_listener.webhooks.model import Scope, Webhook, WebhookChange, shown
+from event_listener.webhooks.delivery_view import shown_attempt
+from event_listener.webhooks.model import Scope, Webhook, WebhookChange
 from event_listener.webhooks.surroundings import Surroundings
 from event_listener.webhooks.trials import Trials
+from event_listener.webhooks.webhook_view import watched
 
 
 def _asks() -> Principal:
@@ -43,7 +45,7 @@ def list_webhooks(settings: Settings, in_json: bool) -> None:
     with opened(settings) as store:
         found, places = store.webhooks.find(), store.webhooks.places()
     if in_json:
-        as_lines([shown(item) for item in found])
+        as_lines([watched(item, places.get(item.id)) for item in found])
         return
     rows = [
         [
@@ -60,6 +62,16 @@ def list_webhooks(settings: Settings, in_json: bool) -> None:
         if item.id in places  # not removed meanwhile
     ]
     table(["ID", "NAME", "SCOPE", "OWNER", "STATE", "FAILURES", "DELIVERED", "URL"], rows)
+
+
+@webhooks.command("show")
+@with_settings
+@click.argument("webhook_id", metavar="ID")
+def show_webhook(settings: Settings, webhook_id: str) -> None:
+    """Print a webhook as JSON, as the API shows it."""
+    with opened(settings) as store:
+        found = _webhook(store, webhook_id)
+        as_lines([watched(found, store.webhooks.place(webhook_id))])
 
 
 @webhooks.command("set")
@@ -153,43 +165,6 @@ def test_webhook(settings: Settings, webhook_id: str, payload: str) -> None:
         raise click.ClickException(f"webhook {webhook.name} at {webhook.url}: {attempt.reason}")
 
 
-@webhooks.command("deliveries")
-@with_settings
-@click.argument("webhook_id", metavar="ID")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
-def deliveries(settings: Settings, webhook_id: str, limit: int) -> None:
-    """Print the newest deliveries of a webhook."""
-    with opened(settings) as store:
-        _webhook(store, webhook_id)
-        found, _next = store.deliveries.find(DeliveryQuery(webhook=webhook_id, limit=limit))
-    rows = [[one.id, rfc3339(one.created_ns), one.state, str(one.attempts), one.event_type] for one in found]
-    table(["ID", "CREATED", "STATE", "ATTEMPTS", "TYPE"], rows)
-
-
-@webhooks.command("delivery")
-@with_settings
-@click.argument("delivery_id", metavar="ID")
-def delivery(settings: Settings, delivery_id: str) -> None:
-    """Print a delivery and its attempts, one JSON object per line."""
-    with opened(settings) as store:
-        found = store.deliveries.get(delivery_id)
-    if found is None:
-        raise click.ClickException(f"there is no delivery {delivery_id}; see `event-listener webhooks deliveries`")
-    as_lines([shown_delivery(found[0]), *(shown_attempt(item) for item in found[1])])
-
-
-@webhooks.command("redeliver")
-@with_settings
-@click.argument("delivery_id", metavar="ID")
-def redeliver(settings: Settings, delivery_id: str) -> None:
-    """Have the relay deliver the same payload once more, and print the new delivery's id."""
-    with opened(settings) as store:
-        made = store.deliveries.redeliver(delivery_id, actor())
-    if made is None:
-        raise click.ClickException(f"there is no delivery {delivery_id}; see `event-listener webhooks deliveries`")
-    click.echo(made.id)
-
-
 def _webhook(store: Store, webhook_id: str) -> Webhook:
     found = store.webhooks.get(webhook_id)
     if found is None:
@@ -199,3 +174,7 @@ def _webhook(store: Store, webhook_id: str) -> Webhook:
 
 def _missing(webhook_id: str) -> str:
     return f"there is no webhook {webhook_id}; see `event-listener webhooks list`"
+
+
+for command in (deliveries, delivery, redeliver, drop):
+    webhooks.add_command(command)

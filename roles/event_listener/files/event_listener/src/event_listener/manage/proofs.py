@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import NotFound
 
-from event_listener.event import rfc3339
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import Moment, describe
-from event_listener.proofs import Announcement, Matched, Proof, announce, announcement_of
+from event_listener.proof_view import shown
+from event_listener.proofs import Announcement, Matched, announce, announcement_of
 
 
 class ShownProof(TypedDict):
@@ -45,7 +45,7 @@ def blueprint(connection: Connection) -> Blueprint:
         now = time.time_ns()
         proofs = announce(wanted, now)
         connection.store.proofs.announce(proofs, now)
-        return _answer(proofs[0].batch, proofs), 201
+        return jsonify(shown(proofs[0].batch, proofs)), 201
 
     @routes.get("/<batch>")
     @describe("Which of the announced test events arrived.", Proofs)
@@ -53,21 +53,6 @@ def blueprint(connection: Connection) -> Blueprint:
         proofs = connection.store.proofs.batch(batch)
         if not proofs:
             raise NotFound(f"there are no proofs {batch}; they are kept for a day after they were announced")
-        return _answer(batch, proofs)
+        return jsonify(shown(batch, proofs))
 
     return routes
-
-
-def _answer(batch: str, proofs: list[Proof]) -> Response:
-    return jsonify(batch=batch, now=rfc3339(time.time_ns()), proofs=[_shown(proof) for proof in proofs])
-
-
-def _shown(proof: Proof) -> dict[str, Any]:
-    return {
-        "source": proof.source,
-        "marker": proof.marker,
-        "asked": rfc3339(proof.asked_ns),
-        "received": None if proof.received_ns is None else rfc3339(proof.received_ns),
-        "event_id": proof.event_id,
-        "matched": proof.matched,
-    }

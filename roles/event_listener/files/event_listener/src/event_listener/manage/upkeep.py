@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request
@@ -13,8 +13,8 @@ from werkzeug.exceptions import BadRequest, NotFound
 from event_listener.event import rfc3339
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import Moment, describe
-from event_listener.store import Care, Outage, Store
 from event_listener.upkeep import Cared, Coverage, changes, coverage_of
+from event_listener.upkeep_view import shown
 
 
 class ShownOutage(TypedDict):
@@ -68,7 +68,7 @@ def blueprint(connection: Connection) -> Blueprint:
     @routes.get("/upkeep")
     @describe("What is known of the upkeep of the fleet.", Upkeep)
     def show() -> Response:
-        return _answer(connection.store)
+        return jsonify(shown(connection.store))
 
     @routes.post("/upkeep")
     @describe("Tell what was done for sources.", Upkeep, body=UpkeepReport)
@@ -77,7 +77,7 @@ def blueprint(connection: Connection) -> Blueprint:
         if not isinstance(document, dict) or document.keys() != {"sources"}:
             raise BadRequest('send {"sources": [{"name": ..., "verdict": ..., "repaired": ..., "complete": ...}, ...]}')
         connection.store.upkeep.take_care(changes(document["sources"], time.time_ns()))
-        return _answer(connection.store)
+        return jsonify(shown(connection.store))
 
     @routes.post("/coverage")
     @describe("Replace what the last look at the whole fleet found.", Coverage, body=Coverage)
@@ -96,40 +96,3 @@ def blueprint(connection: Connection) -> Blueprint:
         return jsonify(**document, at=rfc3339(at_ns))
 
     return routes
-
-
-def _answer(store: Store) -> Response:
-    care, proven, asked = store.upkeep.care(), store.proofs.last_proven(), store.proofs.last_asked()
-    sources = {
-        name: {
-            "registered": rfc3339(registered_ns),
-            **_care(care.get(name, Care(name))),
-            "last_proven": _time(proven.get(name, 0)),
-            "last_asked": _time(asked.get(name, 0)),
-        }
-        for name, registered_ns in store.sources.registered().items()
-    }
-    outages = [_outage(one) for one in store.upkeep.outages()]
-    return jsonify(now=rfc3339(time.time_ns()), outages=outages, sources=sources)
-
-
-def _care(care: Care) -> dict[str, Any]:
-    return {
-        "complete": _time(care.complete_ns),
-        "repaired": _time(care.repaired_ns),
-        "checked": _time(care.checked_ns),
-        "verdict": care.verdict,
-    }
-
-
-def _outage(outage: Outage) -> dict[str, Any]:
-    return {
-        "listener": outage.place,
-        "began": rfc3339(outage.began_ns),
-        "ended": rfc3339(outage.ended_ns),
-        "seconds": round((outage.ended_ns - outage.began_ns) / 1e9, 3),
-    }
-
-
-def _time(moment_ns: int) -> str | None:
-    return rfc3339(moment_ns) if moment_ns else None

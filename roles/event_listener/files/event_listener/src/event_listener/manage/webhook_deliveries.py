@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from flask import Blueprint, Response, g, jsonify
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
@@ -21,15 +20,9 @@ from event_listener.manage.webhook_documents import (
     WholeDelivery,
 )
 from event_listener.manage.webhooks import parameters
-from event_listener.parameters import ParameterError, moment
 from event_listener.policy import Action, Reach, scope
 from event_listener.store import DeliveryQuery
-from event_listener.store.deliveries import MAX_LIMIT
-from event_listener.webhooks.delivery_view import shown_attempt, shown_delivery
-from event_listener.webhooks.schedule import DELIVERED, FAILED, PENDING
-
-_TEXTS = ("id", "webhook", "event_id", "event_type", "state", "keyword")
-_MOMENTS = ("since", "until")
+from event_listener.webhooks.delivery_view import delivery_query, shown_attempt, shown_delivery
 
 
 def blueprint(connection: Connection) -> Blueprint:
@@ -46,7 +39,7 @@ def _history(routes: Blueprint, connection: Connection) -> None:
     @describe("Deliveries, newest first.", ListedDeliveries, parameters=DELIVERY_PARAMETERS)
     def deliveries() -> Response:
         _reads_events()
-        query = _query()
+        query = delivery_query(parameters(), time.time_ns())
         found, following = connection.store.deliveries.find(query, g.scope)
         return jsonify(deliveries=[shown_delivery(item) for item in found], next=following)
 
@@ -84,7 +77,7 @@ def _deliveries(routes: Blueprint, connection: Connection) -> None:
     @needs(Action.MANAGE_WEBHOOKS)
     @describe("Remove deliveries: at least one condition is needed.", Deleted, parameters=DELIVERY_FILTERS)
     def remove_deliveries() -> Response:
-        query = _query()
+        query = delivery_query(parameters(), time.time_ns())
         if query == DeliveryQuery():
             raise BadRequest("say which: webhook, event_type, state, since, until, ...")
         return jsonify(deleted=connection.store.deliveries.remove(query, g.actor, g.scope))
@@ -94,21 +87,6 @@ def _reads_events() -> None:
     """Deliveries hold events."""
     if scope(g.principal, Action.READ_EVENTS).reach is Reach.NOTHING:
         raise Forbidden(f"{g.principal.name} may not read events, and deliveries hold them ({Action.READ_EVENTS})")
-
-
-def _query() -> DeliveryQuery:
-    given = parameters()
-    fields: dict[str, Any] = {name: value for name, value in given.items() if name in _TEXTS}
-    if (state := fields.get("state")) and state not in (PENDING, DELIVERED, FAILED):
-        raise ParameterError(f"state {state!r} is none of {PENDING}, {DELIVERED}, {FAILED}")
-    now = time.time_ns()
-    fields |= {f"{name}_ns": moment(given[name], now, name) for name in _MOMENTS if name in given}
-    for name, most in (("before", 2**63 - 1), ("limit", MAX_LIMIT)):
-        if name in given:
-            if not (given[name].isascii() and given[name].isdigit() and 1 <= int(given[name][:20]) <= most):
-                raise ParameterError(f"{name} {given[name][:40]!r} is no whole number from 1 to {most}")
-            fields[name] = int(given[name])
-    return DeliveryQuery(**fields)
 
 
 def _no_delivery(delivery_id: str) -> str:

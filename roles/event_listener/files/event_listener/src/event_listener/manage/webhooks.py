@@ -9,7 +9,6 @@ import msgspec
 from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
-from event_listener.event import rfc3339
 from event_listener.manage.access import needs
 from event_listener.manage.accounts import converted
 from event_listener.manage.connection import Connection
@@ -28,12 +27,12 @@ from event_listener.parameters import ParameterError
 from event_listener.policy import Action, allowed, domain_path
 from event_listener.settings import Settings as AllSettings
 from event_listener.settings_webhooks import Webhooks as Settings
-from event_listener.store import Place
 from event_listener.webhooks import signing
 from event_listener.webhooks.delivery_view import shown_attempt
 from event_listener.webhooks.model import Scope, State, Webhook, WebhookError, refusal, shown
 from event_listener.webhooks.surroundings import Surroundings
 from event_listener.webhooks.trials import Trials
+from event_listener.webhooks.webhook_view import watched
 
 
 def blueprint(everything: AllSettings, connection: Connection) -> Blueprint:
@@ -54,14 +53,14 @@ def _reading(routes: Blueprint, connection: Connection) -> None:
         given = _filters()
         places = connection.store.webhooks.places()
         found = [item for item in connection.store.webhooks.find(g.scope) if _asked(item, given)]
-        return jsonify(webhooks=[_view(item, places.get(item.id)) for item in found])
+        return jsonify(webhooks=[watched(item, places.get(item.id)) for item in found])
 
     @routes.get("/webhooks/<webhook_id>")
     @needs(Action.MANAGE_WEBHOOKS)
     @describe("One webhook.", WatchedWebhook)
     def webhook(webhook_id: str) -> Response:
         found = reached(connection, webhook_id)
-        return jsonify(_view(found, connection.store.webhooks.place(webhook_id)))
+        return jsonify(watched(found, connection.store.webhooks.place(webhook_id)))
 
 
 def _changing(routes: Blueprint, settings: Settings, connection: Connection) -> None:
@@ -187,20 +186,6 @@ def reached(connection: Connection, webhook_id: str) -> Webhook:
     if found is None:
         raise NotFound(_missing(webhook_id))
     return found
-
-
-def _view(webhook: Webhook, place: Place | None) -> dict[str, Any]:
-    if place is None:
-        return shown(webhook)
-    health = place.health
-    return {
-        **shown(webhook),
-        "position": place.position,
-        "failures": health.failures,
-        "failing_since": rfc3339(health.failing_since_ns) if health.failures else None,
-        "delivered": place.delivered,
-        "failed": place.failed,
-    }
 
 
 def document_of() -> dict[str, Any]:
