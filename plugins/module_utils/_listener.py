@@ -1,16 +1,18 @@
 # Copyright (c) 2026 redfleet.events contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The management API of the event listener, for modules. Nothing but the standard library and Ansible's open_url."""
+"""The management API of the event listener, for modules. Needs nothing but Ansible."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 CONNECTION: dict[str, dict[str, Any]] = {
@@ -96,6 +98,19 @@ class Listener:
         if not isinstance(document, dict):
             raise ListenerError(f"{self._url} doesn't answer as a listener does; check url")
         return document
+
+
+Run = Callable[[dict[str, Any], Listener, bool], dict[str, Any]]
+"""Takes the options, a connection and whether nothing may be changed; returns the answer. Raises ListenerError."""
+
+
+def serve(argument_spec: dict[str, Any], run: Run, **rules: Any) -> None:
+    """Be a module: read the options under the `rules` of AnsibleModule, run, answer, exit."""
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **rules)
+    try:
+        module.exit_json(**run(module.params, Listener(module.params), module.check_mode))
+    except ListenerError as error:
+        module.fail_json(msg=str(error))
 
 
 def _detail(error: HTTPError) -> str:

@@ -258,8 +258,7 @@ msg:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
+from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, serve
 from ansible_collections.redfleet.events.plugins.module_utils._listener_query import FILTERS, given
 from ansible_collections.redfleet.events.plugins.module_utils._listener_wait import Wait
 
@@ -299,7 +298,7 @@ def asked(query: dict[str, Any]) -> dict[str, Any]:
     return {**found, "total": str(found["total"]).lower()} if "total" in found else found
 
 
-def run(params: dict[str, Any], listener: Listener) -> dict[str, Any]:
+def run(params: dict[str, Any], listener: Listener, _check_mode: bool) -> dict[str, Any]:
     """Wait, then query; see RETURN. Raises ListenerError."""
     result: dict[str, Any] = {"changed": False}
     said = []
@@ -318,11 +317,7 @@ def run(params: dict[str, Any], listener: Listener) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        module.exit_json(**run(module.params, Listener(module.params)))
-    except ListenerError as error:
-        module.fail_json(msg=str(error))
+    serve(ARGUMENT_SPEC, run)
 
 
 if __name__ == "__main__":

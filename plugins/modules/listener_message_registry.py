@@ -95,8 +95,7 @@ msg:
 from typing import Any
 from urllib.parse import quote
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
+from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, serve
 
 PATH = "/api/v1/message-registries"
 READING = {
@@ -148,13 +147,7 @@ def remove(params: dict[str, Any], listener: Listener, check_mode: bool) -> dict
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC, supports_check_mode=True, required_if=[("state", "absent", ["name"])]
-    )
-    try:
-        module.exit_json(**run(module.params, Listener(module.params), module.check_mode))
-    except ListenerError as error:
-        module.fail_json(msg=str(error))
+    serve(ARGUMENT_SPEC, run, required_if=[("state", "absent", ["name"])])
 
 
 if __name__ == "__main__":

@@ -69,8 +69,7 @@ msg:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
+from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, serve
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     **CONNECTION,
@@ -79,7 +78,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-def run(params: dict[str, Any], listener: Listener) -> dict[str, Any]:
+def run(params: dict[str, Any], listener: Listener, _check_mode: bool) -> dict[str, Any]:
     """Ask; see RETURN. Raises ListenerError."""
     registries = listener.get("/api/v1/message-registries")["registries"]
     question = {"sources": params["sources"], "again": params["again"]}
@@ -94,11 +93,7 @@ def run(params: dict[str, Any], listener: Listener) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        module.exit_json(**run(module.params, Listener(module.params)))
-    except ListenerError as error:
-        module.fail_json(msg=str(error))
+    serve(ARGUMENT_SPEC, run)
 
 
 if __name__ == "__main__":

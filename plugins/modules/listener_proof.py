@@ -125,8 +125,7 @@ msg:
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
+from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, serve
 from ansible_collections.redfleet.events.plugins.module_utils._test_event import POSSIBLE_KEYS
 
 POLL_SECONDS = 0.5
@@ -186,18 +185,13 @@ def wait(params: dict[str, Any], listener: Listener, check_mode: bool) -> dict[s
     }
 
 
+def run(params: dict[str, Any], listener: Listener, check_mode: bool) -> dict[str, Any]:
+    """Announce proofs, or wait for them; see RETURN. Raises ListenerError."""
+    return (announce if params["sources"] is not None else wait)(params, listener, check_mode)
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        mutually_exclusive=[["sources", "batch"]],
-        required_one_of=[["sources", "batch"]],
-        supports_check_mode=True,
-    )
-    run = announce if module.params["sources"] is not None else wait
-    try:
-        module.exit_json(**run(module.params, Listener(module.params), module.check_mode))
-    except ListenerError as error:
-        module.fail_json(msg=str(error))
+    serve(ARGUMENT_SPEC, run, mutually_exclusive=[["sources", "batch"]], required_one_of=[["sources", "batch"]])
 
 
 if __name__ == "__main__":

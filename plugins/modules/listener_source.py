@@ -147,8 +147,7 @@ msg:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
+from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, serve
 
 PATH_SECRET = {
     "id": {"type": "str", "required": True},
@@ -208,11 +207,7 @@ def run(params: dict[str, Any], listener: Listener, check_mode: bool) -> dict[st
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        module.exit_json(**run(module.params, Listener(module.params), module.check_mode))
-    except ListenerError as error:
-        module.fail_json(msg=str(error))
+    serve(ARGUMENT_SPEC, run)
 
 
 if __name__ == "__main__":

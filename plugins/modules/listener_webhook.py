@@ -164,8 +164,12 @@ msg:
 from typing import Any
 from urllib.parse import quote
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.redfleet.events.plugins.module_utils._listener import CONNECTION, Listener, ListenerError
+from ansible_collections.redfleet.events.plugins.module_utils._listener import (
+    CONNECTION,
+    Listener,
+    ListenerError,
+    serve,
+)
 from ansible_collections.redfleet.events.plugins.module_utils._listener_owners import domain_path, outcome
 
 PATH = "/api/v1/webhooks"
@@ -268,11 +272,7 @@ def run(params: dict[str, Any], listener: Listener, check_mode: bool) -> dict[st
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        module.exit_json(**run(module.params, Listener(module.params), module.check_mode))
-    except ListenerError as error:
-        module.fail_json(msg=str(error))
+    serve(ARGUMENT_SPEC, run)
 
 
 if __name__ == "__main__":

@@ -79,8 +79,8 @@ def kill_parts(
     once = rng.sample(sorted(victims), len(victims))  # each at least once
     while sum(killed.values()) < kills:
         before = traffic.total()
-        # Who was killed often is started again after up to 30 s; another one is taken meanwhile.
-        there = [name for name in victims if name == "postgresql" or running.pids(name)]
+        # Who was killed often is started again after up to 30 s; another one is taken meanwhile, where there is one.
+        there = wait_for(lambda: [name for name in victims if name == "postgresql" or running.pids(name)], 60)
         victim = once.pop() if once else rng.choices(there, [victims[name] for name in there])[0]
         if victim == "postgresql" and server:
             server.kill()

@@ -106,7 +106,7 @@ def settings(tmp_path, **purge):
 
 
 def purge(store, told, now_ns=0):
-    tidy = Tidy(told, store, lambda: now_ns)
+    tidy = Tidy(told, store, now_ns=lambda: now_ns)
     return sum(tidy.removing())
 
 
@@ -202,7 +202,7 @@ def test_a_purge_that_was_broken_off_goes_on(log, tmp_path):
     log.search.step()
     assert purge(log, told_so, now) == 0
     now += DAY
-    first = Tidy(told_so, log, lambda: now).removing()
+    first = Tidy(told_so, log, now_ns=lambda: now).removing()
     while next(first) == 0:
         pass
     del first  # killed

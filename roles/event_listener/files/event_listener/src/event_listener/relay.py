@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import random
@@ -136,11 +137,12 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     watcher = Watcher(Watch(store, lambda: ingest_answers(settings)), stop)
     judge = Judge(store, settings.state_dir, _expectation(settings), lambda: ingest_answers(settings))
     judging = JudgeThread(judge, settings.sources.health_interval, stop)
-    bookkeeper = Bookkeeper(store, settings.job, settings.alert, lambda: is_behind(store, settings.state_dir))
+    behind = functools.partial(is_behind, store, settings.state_dir)
+    bookkeeper = Bookkeeper(store, settings.job, settings.alert, behind)
     bookkeeper.begin()
     bookkeeping = BookkeeperThread(bookkeeper, wake, stop)
     steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
-    tidying = TidyThread(Tidy(settings, store), stop)
+    tidying = TidyThread(Tidy(settings, store, behind), stop)
     scanning = workers(sinks, settings, store, stop)
     # By host: one relay runs there (relay.lock), so who follows a killed one needn't wait for the end of its lease.
     dispatcher = Dispatcher(settings, store, f"relay of {store.place or 'this host'}", wake, stop)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The relay's thread that keeps the event log tidy: makes it searchable, and removes what is deleted or old.
 
-Removing takes a third of the time at most, in short transactions: whoever stores events doesn't feel it. What a kill
-broke off goes on after the next start.
+Removing goes in short transactions with rests between them: half of the time, and a tenth of it while events wait to be
+stored, so that whoever stores them doesn't feel it. What a kill broke off goes on after the next start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 
 _APART = 1.0  # seconds: what arrives meanwhile is indexed at once, which costs less than by ones
 _LOOK = 10.0  # seconds between looks for what somebody deleted
-_REST = 2.0  # times as long as a batch took, nothing is removed
+_REST = 1.0  # times as long as a batch took, nothing is removed
+_LONG_REST = 9.0  # the same, while events wait to be stored
 _DAY_NS = 86_400_000_000_000
 UNFINISHED = "event.purge"  # a cursor: before when the purge that runs removes; 0: none does
 
@@ -38,10 +39,12 @@ class Tidy:
         self,
         settings: Settings,
         store: Store,
+        is_busy: Callable[[], bool] = lambda: False,
         now_ns: Callable[[], int] = cautious_ns,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._store, self._now_ns, self._clock = settings, store, now_ns, clock
+        self._settings, self._store, self._is_busy = settings, store, is_busy
+        self._now_ns, self._clock = now_ns, clock
         self._reserve = Reserve(settings.state_dir, settings.disk.reserve)
         self._removing: Iterator[int] | None = None
         self._indexed = self._looked = -_LOOK
@@ -60,7 +63,7 @@ class Tidy:
             removing, self._removing = self._removing, None  # one that fails begins anew
             if next(removing, None) is not None:
                 self._removing = removing
-                return (self._clock() - began) * _REST
+                return (self._clock() - began) * (_LONG_REST if self._is_busy() else _REST)
         return 0.0 if behind else _APART
 
     def removing(self) -> Iterator[int]:

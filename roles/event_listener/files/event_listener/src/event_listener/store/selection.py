@@ -73,7 +73,7 @@ class Selection:
         if not self._words:
             return []
         seq = _EVENT.seq
-        chosen = [*self._others(keep=False), seq > max(self._low, self._through)]
+        chosen = [*self._owned(()), *self._others(keep=False), seq > max(self._low, self._through)]
         chosen += [seq < self._high] if self._high is not None else []
         columns = [_EVENT[name] for name in text_index.COLUMNS]
         found = self._connection.execute(select(*columns).where(*chosen).order_by(seq.desc()).limit(MOST_UNINDEXED))
@@ -105,10 +105,19 @@ class Selection:
             chosen.append(_UNUSUAL)
         if query.id and not self._words:
             seq = text_index.plain(self._dialect, _EVENT.seq)
+        chosen += self._owned(leading)
         chosen += self._others(keep=not leading and not self._words)
         chosen += [seq > self._low] if self._low else []
         chosen += [seq < self._high] if self._high is not None else []
         return statement.where(*chosen), seq
+
+    def _owned(self, leading: tuple[str, ...]) -> list[Condition]:
+        """Whose events. Not said again of domains that were chosen by it: PostgreSQL would expect few of them."""
+        scopes = [self._query.scope, *([Scope(Reach.SUBTREE, self._query.below)] if self._query.below else [])]
+        if leading and self._columns[0] is _EVENT.domain:
+            scopes = [scope for scope in scopes if scope.reach is not Reach.SUBTREE]
+        columns = [text_index.plain(self._dialect, _EVENT[name]) for name in ("domain", "account")]
+        return [within(scope, *columns) for scope in scopes]
 
     def _others(self, *, keep: bool) -> list[Condition]:
         """All conditions but the leading ones; ``keep``: an index may be used for them."""
@@ -117,9 +126,7 @@ class Selection:
         def free(column: ColumnElement[Any]) -> ColumnElement[Any]:
             return column if keep else text_index.plain(self._dialect, column)
 
-        found: list[Condition] = [within(query.scope, free(_EVENT.domain), free(_EVENT.account))]
-        if query.below:
-            found.append(within(Scope(Reach.SUBTREE, query.below), free(_EVENT.domain), free(_EVENT.account)))
+        found: list[Condition] = []
         if query.since_ns is not None:
             found.append(text_index.plain(self._dialect, _EVENT.received_ns) >= query.since_ns)
         if query.until_ns is not None:
@@ -176,7 +183,8 @@ def _leading(connection: Connection, query: Query) -> tuple[list[ColumnElement[A
         if 0 < len(values) <= MOST_VALUES:
             return [_EVENT[name]], [(value,) for value in values]
     if query.scope.reach is Reach.ACCOUNT and query.scope.account is not None:
-        return [_EVENT.domain, _EVENT.account], [(query.scope.domain, query.scope.account)]
+        below = query.scope.domain.startswith(query.below or ROOT)
+        return [_EVENT.domain, _EVENT.account], [(query.scope.domain, query.scope.account)] if below else []
     for name in _COMMON:
         columns, found = _of(connection, query, name)
         if found is not None and len(found) <= MOST_VALUES:
