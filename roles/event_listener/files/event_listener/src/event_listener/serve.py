@@ -70,6 +70,8 @@ class _Server(BaseApplication):
 def _common() -> Options:
     return {
         "control_socket_disable": True,
+        # Not whichever happens to be installed: limits and framing are tested with this one.
+        "http_parser": "python",
         "accesslog": None,
         "errorlog": "-",
         # Nobody may set the scheme, the script name or the peer by a header; trusted_proxies is ours.
