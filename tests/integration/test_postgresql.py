@@ -51,6 +51,11 @@ def stored(running):
     return [event["event_id"] for event in events if event["address"] != "event-listener"]
 
 
+def sinks(running):
+    answer = running.api("/api/v1/sinks")
+    return answer.json()["sinks"] if answer.status_code == 200 else []
+
+
 def text_log(running):
     return [
         json.loads(line.removeprefix("Event Details:"))["Id"]
@@ -116,6 +121,8 @@ def acknowledged(running, mark):
 def test_two_listeners_share_one_log(made):
     """Each has a journal of its own; both show the events of both, once; files and health are each one's own."""
     one, two = made(), made()
+    # A listener is ready before its relay is, and a new text log begins with what comes once the relay runs.
+    wait_for(lambda: sum(sink["name"].startswith("text_log@") for sink in sinks(one)) == 2, 60)
     headers = {"Authorization": f"Bearer {one.api_token}"}
     source = {"sources": [{"name": "bmc7", "address": "192.0.2.7"}]}
     assert requests.patch(f"{one.manage_url}/api/v1/sources", json=source, headers=headers, timeout=10).ok

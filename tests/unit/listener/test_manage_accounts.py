@@ -304,7 +304,7 @@ def test_whom_a_source_belongs_to_is_in_the_tree(root, logged_in):
     assert "/a/t/" in logged_in["admin-a"]("GET", "/api/v1/domains")["domains"]
     assert {"domain": "/a/t/", "name": "w"} in root("GET", "/api/v1/accounts")["accounts"]
     told = root("GET", "/api/v1/events?category=ActionEvent&domain=/a/t/")["events"]
-    assert {event["type"] for event in told} == {"DOMAIN.CREATE", "ACCOUNT.CREATE"}
+    assert {event["type"] for event in told} == {"DOMAIN.CREATE", "ACCOUNT.CREATE", "SOURCE.CREATE"}
     for number in range(3):
         root("DELETE", f"/api/v1/sources/t{number}", 204)
 

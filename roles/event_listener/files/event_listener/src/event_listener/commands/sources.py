@@ -138,7 +138,7 @@ def load_sources(settings: Settings, file: IO[bytes], check: bool) -> None:
 def remove(settings: Settings, names: tuple[str, ...]) -> None:
     """Forget registrations; events of these sources stay."""
     with opened(settings) as store:
-        unknown = [name for name in names if not store.sources.delete(name)]
+        unknown = [name for name in names if not store.sources.delete(name, actor())]
     if unknown:
         raise click.ClickException(f"not registered: {', '.join(unknown)}")
 

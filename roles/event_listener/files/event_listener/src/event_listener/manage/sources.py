@@ -162,7 +162,7 @@ def blueprint(connection: Connection, state_dir: str) -> Blueprint:
     @routes.delete("/<name>")
     @describe("Forget a registration; its events stay.")
     def delete(name: str) -> Response:
-        if not connection.store.sources.delete(name):
+        if not connection.store.sources.delete(name, g.actor):
             raise NotFound(f"source {name} isn't registered")
         logger.info("%s removed source %s", g.token, name)
         return Response(status=204)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from event_listener.event import Category, Level
 from event_listener.policy import Owner
-from event_listener.store.log import insert_new, now_ns
+from event_listener.store.log import Arrival, insert_new, now_ns
 from event_listener.store.own import own_arrival
 
 
@@ -38,24 +38,34 @@ def record(
 
     ``unique`` keeps what repeats (wrong passwords) from filling the log: the same text is told once.
     """
+    arrival = told(actor, event_type, resource, owner, failed=failed, unique=unique, details=details)
+    insert_new(connection, [arrival])
+
+
+def told(
+    actor: Actor,
+    event_type: str,
+    resource: tuple[str, str],
+    owner: Owner,
+    *,
+    failed: str = "",
+    unique: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> Arrival:
+    """The event of one deed, for who does many at once and stores theirs together."""
     kind, name = resource
     verb = event_type.rpartition(".")[2].lower()
     outcome = f"failed: {failed}" if failed else "done"
-    insert_new(
-        connection,
-        [
-            own_arrival(
-                "ActionFailed" if failed else "ActionCompleted",
-                f"{verb} {kind} {name} by {actor.name} from {actor.where}: {outcome}",
-                unique=unique or secrets.token_hex(16),
-                now_ns=now_ns(),
-                owner=owner,
-                level=Level.ERROR if failed else Level.INFO,
-                category=Category.ACTION,
-                event_type=event_type,
-                arguments=[actor.name, actor.where, event_type, kind, name, *([failed] if failed else [])],
-                details={"actor": actor.name, "from": actor.where, **(details or {})},
-                resource=resource,
-            )
-        ],
+    return own_arrival(
+        "ActionFailed" if failed else "ActionCompleted",
+        f"{verb} {kind} {name} by {actor.name} from {actor.where}: {outcome}",
+        unique=unique or secrets.token_hex(16),
+        now_ns=now_ns(),
+        owner=owner,
+        level=Level.ERROR if failed else Level.INFO,
+        category=Category.ACTION,
+        event_type=event_type,
+        arguments=[actor.name, actor.where, event_type, kind, name, *([failed] if failed else [])],
+        details={"actor": actor.name, "from": actor.where, **(details or {})},
+        resource=resource,
     )

@@ -56,6 +56,13 @@ class Tried(msgspec.Struct, frozen=True):
     next: Next
 
 
+class Queue(msgspec.Struct, frozen=True):
+    """What waits for a webhook: how many, and when the oldest of them was made."""
+
+    waiting: int
+    oldest_ns: int
+
+
 class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries: all conditions hold. ``before`` is an exclusive ``seq``; moments are when they were made."""
 
@@ -116,6 +123,13 @@ class Deliveries:
         statement = select(_TABLE.c.webhook, count).where(_TABLE.c.state == PENDING).group_by(_TABLE.c.webhook)
         with self._backend.read() as connection:
             return {row.webhook: int(row._mapping["count"]) for row in connection.execute(statement)}
+
+    def queues(self) -> dict[str, Queue]:
+        """The same with the oldest, for who watches."""
+        columns = _TABLE.c.webhook, func.count().label("waiting"), func.min(_TABLE.c.created_ns).label("oldest_ns")
+        statement = select(*columns).where(_TABLE.c.state == PENDING).group_by(_TABLE.c.webhook)
+        with self._backend.read() as connection:
+            return {row.webhook: Queue(int(row.waiting), int(row.oldest_ns)) for row in connection.execute(statement)}
 
     def due(self, webhook: str, now: int, limit: int) -> list[Delivery]:
         """Those that are to be tried now, the one that waits longest first."""

@@ -16,6 +16,7 @@ from event_listener.source_health import replacements
 from event_listener.store import schema
 from event_listener.store.actions import Actor
 from event_listener.store.backend import Backend
+from event_listener.store.source_actions import tell_changes, tell_gone
 from event_listener.store.source_health import tell_replaced
 from event_listener.store.source_owners import ensure_owners
 
@@ -61,7 +62,7 @@ class Sources:
     def upsert(self, changes: Sequence[SourceChange], *, check: bool = False, actor: Actor | None = None) -> SourcePlan:
         """Make the given fields hold; all or nothing. With ``check`` only say what would change.
 
-        Domains and accounts that they belong to are made by ``actor``, if there is one.
+        With an ``actor``, domains and accounts that they belong to are made, and each change is told as its deed.
         """
         if check:
             with self._backend.read() as connection:
@@ -80,16 +81,22 @@ class Sources:
                 tell_replaced(connection, replacements(existing, result), now)
             if actor is not None:
                 ensure_owners(connection, actor, result.write)
+                tell_changes(connection, actor, result)
         return result
 
-    def delete(self, name: str) -> bool:
+    def delete(self, name: str, actor: Actor | None = None) -> bool:
         """Forget a registration; its events stay. Returns whether there was one."""
+        table = schema.source
         with self._backend.write() as connection:
-            gone = connection.execute(delete(schema.source).where(schema.source.c.name == name)).rowcount > 0
-            if gone:
-                self._changed(connection)
-                connection.execute(delete(schema.source_health).where(schema.source_health.c.source == name))
-        return gone
+            row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+            if row is None:
+                return False
+            connection.execute(delete(table).where(table.c.name == name))
+            self._changed(connection)
+            connection.execute(delete(schema.source_health).where(schema.source_health.c.source == name))
+            if actor is not None:
+                tell_gone(connection, actor, _source_of(row))
+        return True
 
     def version(self) -> int:
         """Rises with every change of the registry."""
