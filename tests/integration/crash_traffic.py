@@ -193,7 +193,7 @@ def check(running: RunningListener, traffic: Traffic) -> None:
         except requests.RequestException:
             return False
 
-    wait_for(quiet, 120)
+    wait_for(quiet, 900)  # a relay that was behind has to catch up
     assert set(traffic.refused) <= {503}
     for source, numbers in traffic.acknowledged.items():
         written = text_log(running, source)

@@ -31,5 +31,5 @@ def test_the_relay_leaves_the_processors_to_those_who_acknowledge(listener: Call
             group = Path(f"/proc/{pid}/autogroup")  # absent where the kernel has none
             own = os.getpriority(os.PRIO_PROCESS, pid)
             niceness[name] = (own, int(group.read_text().split()[-1]) if group.exists() else own)
-    assert niceness.pop("relay") == (10, 10)
+    assert niceness.pop("relay") == (5, 5)
     assert set(niceness.values()) == {(0, 0)}

@@ -21,14 +21,14 @@ def test_shares_are_given_in_turn():
     """A large one isn't overtaken for ever by those that would fit beside the first."""
     memory, done = BodyMemory(100), []
     greenlets = [holder(memory, size, done) for size in (60, 90, 10, 20)]
-    gevent.joinall(greenlets, timeout=5, raise_error=True)
+    gevent.joinall(greenlets, timeout=60, raise_error=True)
     assert done == [60, 90, 10, 20]
     assert memory.used == 0
 
 
 def test_one_body_always_fits():
     memory, done = BodyMemory(100), []
-    holder(memory, 1000, done).join(timeout=5)
+    holder(memory, 1000, done).join(timeout=60)
     assert done == [1000]
 
 
@@ -40,7 +40,7 @@ def test_patience_ends():
         pytest.fail("there was no room")
     with memory.share(20, 0.01):
         assert memory.used == 100
-    first.join(timeout=5)
+    first.join(timeout=60)
     assert memory.used == 0
 
 
@@ -52,6 +52,6 @@ def test_a_killed_waiter_leaves_nothing_behind():
     last = holder(memory, 20, done)
     gevent.sleep(0)
     waiter.kill()
-    gevent.joinall([first, last], timeout=5, raise_error=True)
+    gevent.joinall([first, last], timeout=60, raise_error=True)
     assert sorted(done) == [20, 80]
     assert memory.used == 0

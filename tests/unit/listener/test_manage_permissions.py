@@ -157,6 +157,7 @@ def test_ids_of_others_are_as_unknown_ones(world, role):
     assert state(app) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [Role.USER, Role.DOMAIN_ADMIN])
 def test_no_question_shows_what_is_others(world, role):
     """Every list, without and with every parameter that it has, set to what is somebody else's."""

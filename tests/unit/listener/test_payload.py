@@ -66,6 +66,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), json_values))
 def test_every_object_comes_back(value: dict):
     """Property: what json writes, decode reads."""

@@ -287,6 +287,7 @@ def test_wrong_credentials_are_tried_once_and_never_shown(log, qualys, tmp_path,
     assert PASSWORD not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

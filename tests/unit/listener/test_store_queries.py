@@ -29,6 +29,7 @@ def many(store):
     return store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [

@@ -14,7 +14,7 @@ from pathlib import Path
 from event_listener.settings import Settings
 
 SERVICE_USER = "event-listener"
-_BEHIND = 10  # niceness
+_BEHIND = 5  # niceness: a third of the share of who is at 0
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
