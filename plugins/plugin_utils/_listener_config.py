@@ -64,8 +64,8 @@ def secrets(credentials, tokens):
 def problems(settings, variables):
     """Return what is wrong with the role's variables, one sentence each that says what to do.
 
-    variables as for configuration(), and tls, tls_names, tls_certificate, tls_key, ca_passphrase, state_dir, python
-    (what was found on the host), systemd_running and root (whether we are).
+    variables as for configuration(), and named_secrets, tls, tls_names, tls_certificate, tls_key, ca_passphrase,
+    state_dir, python (what was found on the host), systemd_running and root (whether we are).
     """
     found = folder_problems(variables["folders"])
     if variables["state"] == "absent":
@@ -78,6 +78,11 @@ def problems(settings, variables):
     found += tls_problems(variables)
     found += secret_problems("event_listener_credentials", variables["credentials"])
     found += secret_problems("event_listener_tokens", variables["tokens"])
+    found += [
+        f"event_listener_secrets: {name!r} needs a name that can be a file name, and a value that is not empty."
+        for name, value in variables["named_secrets"].items()
+        if not NAME.fullmatch(str(name)) or str(name).strip(".") == "" or not isinstance(value, str) or not value
+    ]
     found += host_problems(variables)
     found += nginx_problems(variables)
     if not variables["bind"]:

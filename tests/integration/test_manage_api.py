@@ -230,6 +230,10 @@ def test_health(api):
     assert {check["name"] for check in ready["checks"]} == {
         "ingest", "certificate", "relay", "journal", "sink text_log", "sink json_lines", "disk",
     }  # fmt: skip
+    receiving = api("/health/receiving", token=None)
+    assert (receiving["status"], {check["name"] for check in receiving["checks"]}) == (
+        "ready", {"ingest", "journal", "disk"},
+    )  # fmt: skip
 
 
 def test_sinks(api):
@@ -255,7 +259,7 @@ def test_metrics(running, api, post):
 
 def test_health_and_metrics_can_need_a_token(listener):
     with listener({"manage": {"public_health": False, "public_metrics": False}}) as running:
-        for path in ("/health/live", "/health/ready", "/metrics"):
+        for path in ("/health/live", "/health/ready", "/health/receiving", "/metrics"):
             assert requests.get(running.manage_url + path, timeout=10).status_code == 401
             # Without a token the listener couldn't be asked whether it is ready, so it may not be yet.
             wait_for(lambda path=path: running.api(path).status_code == 200)

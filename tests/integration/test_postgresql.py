@@ -88,6 +88,8 @@ def test_a_database_that_is_down_costs_no_acknowledgement(made, server):
         ready = requests.get(f"{running.manage_url}/health/ready", timeout=20)
         assert ready.status_code == 503
         assert "event log" in {check["name"] for check in ready.json()["checks"]}
+        # What gives a host the common address must not take it from all of them now.
+        assert requests.get(f"{running.manage_url}/health/receiving", timeout=20).status_code == 200
     finally:
         server.start()
     wait_for(lambda: stored(running) == marks, 30)

@@ -50,7 +50,8 @@ def host(estate):
 def pytest_runtest_makereport(item):
     """A failed test shows what its host's journal says."""
     report = yield
-    estate = item.funcargs.get("estate") if hasattr(item, "funcargs") else None
+    used = getattr(item, "funcargs", {})
+    estate = used.get("estate") or getattr(used.get("two"), "estate", None)
     if report.failed and estate is not None:
         for host in estate.hosts:
             log = host.ssh(JOURNAL, root=True, check=False) if host.running else host.console

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,18 @@ def _galaxy(directory: Path, *command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def download_wheels(directory: Path, collections: Path, target: str) -> Path:
+def download_wheels(directory: Path, collections: Path, target: str, extras: Sequence[str] = ()) -> Path:
     """Have the playbook fill a folder with wheels for hosts like "3.11 x86_64"; returns the folder.
 
     Outside of the estate, which has no internet: no host is asked.
     """
     inventory, wheels = directory / "hosts.yml", directory / "wheels"
-    variables = {"event_listener_wheels": str(wheels), "wheels_for": [target], "ansible_become": False}
+    variables = {
+        "event_listener_wheels": str(wheels),
+        "event_listener_extras": [*extras],
+        "wheels_for": [target],
+        "ansible_become": False,
+    }
     inventory.write_text(yaml.safe_dump({"event_listeners": {"hosts": {"unreachable": variables}}}))
     command = [BIN / "ansible-playbook", "-i", inventory, "redfleet.events.wheels"]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_NOCOLOR": "1"}

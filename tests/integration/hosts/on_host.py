@@ -39,11 +39,11 @@ def properties(host: Host, unit: str, *names: str) -> list[str]:
 class Bmc:
     """What posts to a listener, on one connection; with `ca_path` it verifies the listener's certificate."""
 
-    def __init__(self, address: str, port: int = 443, ca_path: Path | None = None) -> None:
+    def __init__(self, address: str, port: int = 443, ca_path: Path | None = None, timeout: float = 30) -> None:
         context = ssl.create_default_context(cafile=ca_path)
         if ca_path is None:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self._client = http.client.HTTPSConnection(address, port, timeout=30, context=context)
+        self._client = http.client.HTTPSConnection(address, port, timeout=timeout, context=context)
 
     def send(self, marker: str) -> int:
         """POST an event with the fleet's credential; returns the status."""
@@ -119,23 +119,28 @@ class Traffic:
 
     `lasting`: on one connection that must never be dropped, else each event on a new one. With `ca_path` it verifies.
     Answered 503, as a busy disk may make the listener do, it sends again (`again` counts that); `refused` is all else.
+    `insistent`: what gets no answer is sent again too, after two seconds; `repeated` are the events which that befell.
     """
 
     def __init__(
-        self, estate: Estate, host: Host, prefix: str, *, lasting: bool = False, ca_path: Path | None = None
-    ) -> None:
+        self, estate: Estate, host: Host | str, prefix: str, *, lasting: bool = False, insistent: bool = False,
+        ca_path: Path | None = None,
+    ) -> None:  # fmt: skip
         self.acknowledged: set[str] = set()
         self.refused: list[str] = []
-        self.again = 0
-        self._estate, self._host, self._prefix = estate, host, prefix
-        self._lasting, self._ca_path = lasting, ca_path
+        self.repeated: set[str] = set()
+        self.again = self.sent = 0
+        self._estate, self._prefix = estate, prefix
+        self._address = host if isinstance(host, str) else host.address
+        self._lasting, self._insistent, self._ca_path = lasting, insistent, ca_path
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
         with self._estate.network():
-            bmc = Bmc(self._host.address, ca_path=self._ca_path)
+            bmc = Bmc(self._address, ca_path=self._ca_path, timeout=2 if self._insistent else 30)
             for number in itertools.count(1):
+                self.sent = number
                 self._send(bmc, f"{self._prefix}-{number}")
                 if not self._lasting:
                     bmc.close()
@@ -148,7 +153,11 @@ class Traffic:
             status = bmc.send(marker)
         except (OSError, http.client.HTTPException) as error:
             bmc.close()
-            self.refused.append(f"{marker}: {error!r}")
+            if not self._insistent:
+                self.refused.append(f"{marker}: {error!r}")
+            elif not self._over.wait(0.1):
+                self.repeated.add(marker)
+                self._send(bmc, marker)
             return
         if status == http.HTTPStatus.OK:
             self.acknowledged.add(marker)

@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 from tests.api_contract import JudgedClient
 
 HEADERS = {"Authorization": "Bearer root-token"}
-FREE = {"/api/v1/login", "/api/v1/openapi.json", "/health/live", "/health/ready", "/metrics"}
+FREE = {"/api/v1/login", "/api/v1/openapi.json", "/health/live", "/health/ready", "/health/receiving", "/metrics"}
 
 
 @pytest.fixture(scope="module")

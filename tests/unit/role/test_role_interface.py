@@ -31,6 +31,7 @@ def test_every_variable_is_documented(name):
 def test_variables_that_hold_secrets_are_marked():
     """Ansible masks what is marked no_log, and nothing else."""
     assert OPTIONS["event_listener_ca_passphrase"]["no_log"] is True
+    assert OPTIONS["event_listener_secrets"]["no_log"] is True
     assert OPTIONS["event_listener_tokens"]["options"]["token"]["no_log"] is True
     for field in ("password", "token"):
         assert OPTIONS["event_listener_credentials"]["options"][field]["no_log"] is True
@@ -38,7 +39,7 @@ def test_variables_that_hold_secrets_are_marked():
 
 def test_the_interface_stays_small():
     """How to deploy is a variable, how it behaves is a setting."""
-    assert len(OPTIONS) <= 23
+    assert len(OPTIONS) <= 24
 
 
 def test_prefix():
@@ -62,6 +63,32 @@ def test_the_timers_interface_is_what_it_says():
         "reconcile_timer_vault_password",
         "reconcile_timer_ssh_key",
     ]
+
+
+def role_options(name: str) -> dict:
+    """What the specification of another role lists."""
+    spec = yaml.safe_load((ROLE.parent / name / "meta" / "argument_specs.yml").read_text())
+    return spec["argument_specs"]["main"]["options"]
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets"), [("listener_address", []), ("event_database", ["event_database_password"])]
+)
+def test_the_interface_of_a_further_role_is_what_it_says(name: str, secrets: list[str]):
+    """Defaults, specification and README agree; its secrets are masked."""
+    options = role_options(name)
+    defaults = yaml.safe_load((ROLE.parent / name / "defaults" / "main.yml").read_text())
+    assert {variable: option["default"] for variable, option in options.items()} == defaults
+    assert all(f"`{variable}`" in (ROLE.parent / name / "README.md").read_text() for variable in options)
+    assert all(variable.startswith(f"{name}_") for variable in options)
+    assert [variable for variable, option in options.items() if option.get("no_log")] == secrets
+
+
+def test_the_check_of_the_shared_address_knows_the_roles_defaults():
+    """It asks where the listener listens; what the inventory leaves out is the other role's default."""
+    check = (ROLE.parent / "listener_address" / "templates" / "receives.j2").read_text()
+    for variable in ("event_listener_bind", "event_listener_manage_bind", "event_listener_tls"):
+        assert f"{variable} | default({DEFAULTS[variable]!r})" in check
 
 
 def test_every_message_bus_has_its_unit():

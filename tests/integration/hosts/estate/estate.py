@@ -6,12 +6,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
+import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -55,17 +56,18 @@ class Estate:
     The controller is this machine, inside the estate's network: run commands there with `run`, or anything else in a
     `with estate.network():` block. It has address 10.79.0.1, hosts have 10.79.0.11 and up, and every address of
     10.79.128.0/17 is at home on the controller's side for simulated BMCs. There is no way out of that network.
+    The last of the hosts are in groups of their own where `others` says how many each has, as {"event_databases": 1}.
     """
 
     def __init__(
         self, count: int = 1, release: str = "bookworm", group: str = "event_listeners",
-        progress: Callable[[str], None] = print,
+        progress: Callable[[str], None] = print, others: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.release = release
         self.bmc_network = BMC_NETWORK
         self.hosts: list[Host] = []
         self._names = [f"{release}{number}" for number in range(1, count + 1)]
-        self._group = group
+        self._groups = {group: count - sum((others or {}).values()), **(others or {})}
         self._progress = progress
         self._stack = contextlib.ExitStack()
 
@@ -133,15 +135,20 @@ class Estate:
         return "".join(f"Host {host.name}\n  HostName {host.address}\n" for host in self.hosts) + common
 
     def write_inventory(self, **variables: object) -> Path:
-        """Write the controller's view of the hosts, with `variables` for their group beside the connection's."""
+        """Write the controller's view of the hosts, with `variables` for their groups beside the connection's."""
         ssh = f"-F {self.directory}/ssh_config -o ControlMaster=auto -o ControlPersist=30s"
         connection = {"ansible_user": USER, "ansible_ssh_common_args": ssh, "ansible_python_interpreter": "auto_silent"}
-        group = {
-            "hosts": {host.name: {"ansible_host": host.address} for host in self.hosts},
-            "vars": {**connection, "ansible_control_path_dir": f"{self.directory}/cp", **variables},
+        everywhere = {**connection, "ansible_control_path_dir": f"{self.directory}/cp", **variables}
+        hosts = iter(self.hosts)
+        groups = {
+            name: {
+                "hosts": {host.name: {"ansible_host": host.address} for host in itertools.islice(hosts, count)},
+                "vars": everywhere,
+            }
+            for name, count in self._groups.items()
         }
         path = self.directory / "inventory.yml"
-        path.write_text(yaml.safe_dump({self._group: group}, sort_keys=False))
+        path.write_text(yaml.safe_dump(groups, sort_keys=False))
         return path
 
     def network(self) -> contextlib.AbstractContextManager[None]:

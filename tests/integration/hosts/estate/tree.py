@@ -25,6 +25,8 @@ PACKAGES = (
     "systemd,systemd-sysv,libpam-systemd,dbus,python3,python3-venv,sudo,openssh-server,"
     "iproute2,netbase,procps,ca-certificates,nftables,nginx-light"
 )
+# What one release is enough to test: an address that two hosts share, and their database.
+PACKAGES_OF = {"bookworm": "keepalived,curl,postgresql"}
 USER = "deploy"
 UNUSED_SECONDS = 86400  # after this long a tree of an older recipe goes
 
@@ -48,6 +50,7 @@ HOOKS = (
     # What an administrator's own nginx serves isn't ours; the role's has units of its own.
     'chroot "$1" systemctl disable --quiet nginx.service',
 )
+HOOKS_OF = {"bookworm": ('chroot "$1" systemctl disable --quiet postgresql.service keepalived.service',)}
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -66,7 +69,7 @@ def tree(release: str, progress: Callable[[str], None] = print) -> Path:
         raise EstateUnavailable(f"There is no tree for {release!r}: known are {', '.join(RELEASES)}.")
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"{release}-{_recipe_id()}"
+    path = cache / f"{release}-{_recipe_id(release)}"
     with (cache / f"{release}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
         if not path.is_dir():
@@ -75,9 +78,18 @@ def tree(release: str, progress: Callable[[str], None] = print) -> Path:
     return path
 
 
-def _recipe_id() -> str:
+def _recipe_id(release: str) -> str:
     """A tree is built again when its recipe changes."""
-    return hashlib.sha256(repr((MIRROR, PACKAGES, USER, FILES, HOOKS, LEFT_OUT)).encode()).hexdigest()[:12]
+    recipe = (MIRROR, _packages(release), USER, FILES, _hooks(release), LEFT_OUT)
+    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]
+
+
+def _packages(release: str) -> str:
+    return ",".join([PACKAGES, *([PACKAGES_OF[release]] if release in PACKAGES_OF else [])])
+
+
+def _hooks(release: str) -> tuple[str, ...]:
+    return (*HOOKS, *HOOKS_OF.get(release, ()))
 
 
 def _build(release: str, path: Path, progress: Callable[[str], None]) -> None:
@@ -106,9 +118,9 @@ def _build(release: str, path: Path, progress: Callable[[str], None]) -> None:
 
 def _bootstrap(release: str, work: Path) -> None:
     mirror = os.environ.get("ESTATE_MIRROR", MIRROR)
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={PACKAGES}"]
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={_packages(release)}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    command += [f"--customize-hook={hook}" for hook in HOOKS]
+    command += [f"--customize-hook={hook}" for hook in _hooks(release)]
     done = subprocess.run(
         [*command, release, str(work), mirror], capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL
     )

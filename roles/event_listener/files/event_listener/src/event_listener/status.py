@@ -141,6 +141,13 @@ def checks(state_dir: str, store: Store) -> list[Check]:
         return [Check("event log", "unready", str(error))]
 
 
+def receiving(state_dir: str) -> list[Check]:
+    """What acknowledging takes: journal and disk of this host, no database and no relay. Never raises."""
+    full = [one for one in bounds(state_dir) if one.name == "disk.journal"]
+    problem = _probe.problem(state_dir)
+    return [Check("journal", "unready" if problem else "ready", problem), space(state_dir), *full]
+
+
 def _relay(store: Store) -> Check:
     age = relay_age(store)
     if age is not None and age <= STALE_SECONDS:

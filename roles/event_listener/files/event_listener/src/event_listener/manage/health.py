@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`/health/live`: this process answers. `/health/ready`: the listener does its work, or why not."""
+"""`/health/live`: this process answers. `/health/ready`: the listener does its work, or why not.
+
+`/health/receiving`: BMCs are acknowledged here, whatever else is down; asked by what gives a host their address.
+"""
 
 from __future__ import annotations
 
@@ -43,13 +46,21 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     @routes.get("/ready")
     @describe("The listener does its work, or why not.", Readiness, statuses=(200, 503))
     def ready() -> tuple[Response, int]:
-        found = [_ingest(settings), *_certificates(settings), *_checks(settings, connection)]
-        verdict = status.verdict(found)
         # A sink that is down makes it degraded, never unready: taking the listener away would help nobody.
-        answer = jsonify(status=verdict, checks=[msgspec.structs.asdict(check) for check in found])
-        return answer, 503 if verdict == "unready" else 200
+        return _answer([_ingest(settings), *_certificates(settings), *_checks(settings, connection)])
+
+    @routes.get("/receiving")
+    @describe("This host acknowledges events, whatever else is down, or why not.", Readiness, statuses=(200, 503))
+    def receiving() -> tuple[Response, int]:
+        return _answer([_ingest(settings), *status.receiving(settings.state_dir)])
 
     return routes
+
+
+def _answer(found: list[Check]) -> tuple[Response, int]:
+    verdict = status.verdict(found)
+    answer = jsonify(status=verdict, checks=[msgspec.structs.asdict(check) for check in found])
+    return answer, 503 if verdict == "unready" else 200
 
 
 def _checks(settings: Settings, connection: Connection) -> list[Check]:
