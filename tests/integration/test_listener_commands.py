@@ -185,6 +185,14 @@ def test_one_event(filled):
     for name in ("nothing", last["id"]):
         arguments = () if name == "nothing" else ("--archived", "true")
         assert "there is no event" in call(filled, "events", "show", name, *arguments, status=1).stderr
+    assert call(filled, "events", "archive", "--id", last["id"]).stdout == "1 events archived\n"
+    path = f"/api/v1/events/{last['id']}/trace"
+    assert filled.api(path).status_code == 404
+    assert "--archived all" in call(filled, "trace", last["id"], status=1).stderr
+    traced = json.loads(call(filled, "trace", last["id"], "--archived", "all", "--json").stdout)
+    assert traced == filled.api(path, archived="true").json()
+    assert (traced["id"], traced["archived"]) == (last["id"], True)
+    assert json.loads(call(filled, "events", "show", last["id"], "--archived", "true").stdout) == last
     assert call(filled, "events", "--site", "nowhere", "--resource-type", "Fan").stdout == ""
 
 
@@ -258,6 +266,16 @@ def test_backfill(filled):
         lines = call(filled, "backfill", "-", *arguments, given=given).stdout.splitlines()
         assert head in lines[0]
         assert lines[1] == row
+
+    def ended():
+        found = call(filled, "jobs", "--resource-id", "none", "--json").stdout
+        assert found == ""
+        jobs = [json.loads(line) for line in call(filled, "jobs", "--state", "completed", "--json").stdout.splitlines()]
+        return [one for one in jobs if one["start_id"].startswith("backfill:")]
+
+    (job,) = wait_for(ended, 60)  # a look and what adds nothing are none
+    assert job["message"] == "1 entries of the logs of 1 BMCs are added to the event log."
+    assert json.loads(call(filled, "jobs", "--id", job["id"], "--json").stdout) == job
     assert "backfill: " in call(filled, "backfill", "-", given='{"sources": 1}', status=1).stderr
 
 

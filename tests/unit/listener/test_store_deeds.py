@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Archiving, deleting and purging: what is hidden, what is gone, what stays, and that it is all or nothing."""
 
+import itertools
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from event_listener.event import Record
@@ -11,6 +14,7 @@ from event_listener.settings_disk import Disk
 from event_listener.settings_events import EventPurge, EventSettings
 from event_listener.settings_files import TextLogSink
 from event_listener.store import Actor, Deed, NotThereError, Query, Store, TooMuchError, schema, text_index
+from event_listener.store.purge import Purge
 from event_listener.tidy import UNFINISHED, Tidy
 from msgspec.structs import replace
 from sqlalchemy import func, select, text
@@ -210,7 +214,11 @@ def test_a_purge_that_was_broken_off_goes_on(log, tmp_path):
     again = Store(log._backend)
     assert purge(again, told_so, now + 1) == 30
     assert log.cursors.get(UNFINISHED) == 0
-    assert left(log, "event") == left(log, "payload") == 0
+    began, ended = jobs_told(log)
+    assert left(log, "event") == left(log, "payload") == 2
+    assert (began.type, ended.type) == ("RedfleetEvents.JobStarted", "RedfleetEvents.JobCompleted")
+    assert began.start_id == ended.start_id
+    assert ended.message == "30 old events were removed for good since the relay went on with it."
 
 
 def test_payloads_without_events_go_too(log, tmp_path):
@@ -219,7 +227,96 @@ def test_payloads_without_events_go_too(log, tmp_path):
     told_so = settings(tmp_path, delay=1)
     purge(log, told_so, 1)
     assert purge(log, told_so, 3 * DAY) == 11
-    assert left(log, "payload") == 0
+    assert left(log, "payload") == len(jobs_told(log)) == 2
+
+
+def jobs_told(store):
+    """What purges told of themselves, oldest first."""
+    return store.queries.find(Query(category=("AsyncJobEvent",), order="asc")).events
+
+
+def test_a_purge_that_removes_nothing_is_not_told(log, tmp_path):
+    told_so = settings(tmp_path, delay=1)
+    log.cursors.advance("sink:text_log", 100)
+    assert purge(log, told_so, 1) == 0
+    assert purge(log, told_so, DAY + 1) == 0  # it is due, and nothing is old
+    assert jobs_told(log) == []
+    assert purge(log, told_so, 3 * DAY) == 11
+    assert [event.message_args[1:] for event in jobs_told(log)] == [(), ("11",)]
+
+
+def test_a_long_purge_shows_that_it_lives(log, tmp_path):
+    """Else it would be judged to hang."""
+    log.cursors.advance("sink:text_log", 100)
+    told_so, clock = settings(tmp_path, delay=1), itertools.count(0, 1000)
+    purge(log, told_so, 1)
+    assert sum(Tidy(told_so, log, now_ns=lambda: 3 * DAY, clock=lambda: next(clock)).removing()) == 11
+    names = [event.type.removeprefix("RedfleetEvents.") for event in jobs_told(log)]
+    assert (names[0], set(names[1:-1]), names[-1]) == ("JobStarted", {"JobProgress"}, "JobCompleted")
+    assert {event.start_id for event in jobs_told(log)} == {f"purge:{3 * DAY}"}
+
+
+def test_two_hosts_that_purge_at_once_remove_each_event_once(log, tmp_path):
+    """Both hold what they found before either removes it; events and bare payloads, by the count and by the rows."""
+    log.cursors.advance("sink:text_log@a", 100)
+    for seq in range(11, 16):
+        write(log, arrival(seq, records=()))
+    hosts = [Store(log._backend, place) for place in ("a", "b")]
+    waiting, found = Tidy(settings(tmp_path), hosts[0]).waiting(), threading.Barrier(2, timeout=60)
+
+    class Together(Purge):
+        """Goes on when the other one has read, too."""
+
+        def __init__(self, backend):
+            super().__init__(TwoStep(backend, found))
+
+    def remove(host):
+        purging = Together(host._backend)
+        return [purging.old(DAY, 0, waiting, 100).count, purging.bare(DAY, 0, waiting, 100).count]
+
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(remove, hosts))
+    assert sum(old for old, _bare in counts) == 11
+    assert left(log, "event") == left(log, "payload") == 0
+    assert log.queries.counts() == {"event": 0, "payload": 0, "quarantine": 0}
+
+
+class TwoStep:
+    """A backend whose writes wait until the other host has read what it would remove."""
+
+    def __init__(self, backend, both):
+        self._backend, self._both = backend, both
+        self.read = backend.read
+
+    def write(self):
+        self._both.wait()
+        return self._backend.write()
+
+
+def test_one_host_purges_and_the_next_one_after_it(log, tmp_path):
+    """Where hosts share the log; when it ends or dies, another goes on with what it had begun."""
+    log.cursors.advance("sink:text_log@a", 100)
+    told_so, now, moments = settings(tmp_path, delay=1), [2 * DAY], [0.0]
+    one, two = (
+        Tidy(told_so, Store(log._backend, place), now_ns=lambda: now[0], clock=lambda: moments[0])
+        for place in ("a", "b")
+    )
+
+    def turn(tidy, seconds=11.0):
+        """A step, so much later than the last one; how many events it removed."""
+        before = left(log, "event") - len(jobs_told(log))
+        moments[0] += seconds
+        tidy.step()
+        return before - (left(log, "event") - len(jobs_told(log)))
+
+    assert [turn(tidy, 1.0) for _ in range(5) for tidy in (one, two)] == [0] * 10  # the first time it isn't due
+    now[0] += DAY
+    moments[0] += 11.0
+    assert any(turn(one, 1.0) for _ in range(20))
+    assert [turn(two) for _ in range(5)] == [0] * 5
+    one.let_go()
+    assert any([turn(two), *(turn(two, 1.0) for _ in range(20))])
+    assert left(log, "event") == len(jobs_told(log)) == 2
 
 
 def test_words_can_be_cleared(log):

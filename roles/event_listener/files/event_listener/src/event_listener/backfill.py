@@ -7,14 +7,17 @@ since an event may have arrived in between.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import secrets
 import threading
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 
-from event_listener.event import nanoseconds
+from event_listener.event import State, nanoseconds
 from event_listener.gaps import missing, seen
 from event_listener.indexer import BACKFILL, journal_cursor
 from event_listener.journal import STATUS_OK, Entry, Journal, JournalReader
@@ -22,6 +25,7 @@ from event_listener.normalise.log_entry import event_of, moment
 from event_listener.normalise.redfish import records
 from event_listener.settings import SOURCE_ID_PATTERN
 from event_listener.store import Store, StoreUnavailableError
+from event_listener.store.own_jobs import job_event
 
 PATIENCE = 15.0  # seconds that the indexer gets to index what arrived before
 ENTRIES_PER_PAYLOAD = 500
@@ -78,7 +82,14 @@ class Backfill:
         """
         with self._lock:
             self._await_indexer(store)
-            return [self._one(store, one, request, credential) for one in request.sources]
+            job = _Job(store)
+            try:
+                outcomes = [self._one(store, one, request, credential, job) for one in request.sources]
+            except Exception as error:
+                job.fails(error)
+                raise
+            job.ends(outcomes)
+            return outcomes
 
     def _await_indexer(self, store: Store) -> None:
         """What arrived before has to be in the event log, else it would be taken for missing."""
@@ -92,11 +103,12 @@ class Backfill:
                 )
             time.sleep(0.05)
 
-    def _one(self, store: Store, wanted: SourceEntries, request: Request, credential: str) -> Outcome:
+    def _one(self, store: Store, wanted: SourceEntries, request: Request, credential: str, job: _Job) -> Outcome:
         dated = [entry for entry in wanted.entries if _is_dated(entry)]
         events = [seen(record) for record in records(event_of(dated)).records] if dated else []
         lacking = missing(events, store.queries.seen(wanted.source), int(request.tolerance * 1e9)) if events else []
-        if not request.check:
+        if lacking and not request.check:
+            job.begins()
             self._append(wanted.source, [dated[index] for index in lacking], request.tolerance, credential)
         return Outcome(
             wanted.source,
@@ -107,8 +119,6 @@ class Backfill:
         )
 
     def _append(self, source: str, entries: list[dict[str, Any]], tolerance: float, credential: str) -> None:
-        if not entries:
-            return
         journal = Journal(self._state_dir, create=False)
         try:
             journal.append(
@@ -119,6 +129,36 @@ class Backfill:
             )
         finally:
             journal.close()
+
+
+class _Job:
+    """A request that adds something, as one of our own jobs; of one that adds nothing, nothing is told."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._start_id = store, ""
+
+    def begins(self) -> None:
+        """Before the first entries are written."""
+        if not self._start_id:
+            self._start_id = f"backfill:{secrets.token_hex(8)}"
+            self._tell(State.STARTED, "Entries of BMCs' logs are being added to the event log.")
+
+    def ends(self, outcomes: list[Outcome]) -> None:
+        """All of them are in the journal."""
+        if self._start_id:
+            added, sources = sum(one.added for one in outcomes), sum(one.added > 0 for one in outcomes)
+            text = f"{added} entries of the logs of {sources} BMCs are added to the event log."
+            self._tell(State.COMPLETED, text, [str(added), str(sources)])
+
+    def fails(self, error: Exception) -> None:
+        """Some may be in the journal, and the rest is not; who asks again adds the rest."""
+        if self._start_id:
+            with contextlib.suppress(StoreUnavailableError):  # then the job hangs, and an alert says so
+                text = f"Entries of BMCs' logs could not all be added: {error}. Run the backfill again."
+                self._tell(State.COMPLETED, text, [str(error)], failed=True)
+
+    def _tell(self, state: State, text: str, arguments: Sequence[str] = (), *, failed: bool = False) -> None:
+        self._store.log.add([job_event(self._start_id, state, text, arguments, failed=failed)])
 
 
 def _entry(source: str, entries: list[dict[str, Any]], tolerance: float, credential: str) -> Entry:

@@ -2,7 +2,8 @@
 """The relay's thread that keeps the event log tidy: makes it searchable, and removes what is deleted or old.
 
 Removing goes in short transactions with rests between them: half of the time, and a tenth of it while events wait to be
-stored, so that whoever stores them doesn't feel it. What a kill broke off goes on after the next start.
+stored, so that whoever stores them doesn't feel it. What a kill broke off goes on after the next start. Where hosts
+share the log one of them removes at a time, under a lease.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 
 from event_listener.clock import cautious_ns
-from event_listener.places import cursor_name
+from event_listener.event import State
+from event_listener.places import LEASE_SECONDS, cursor_name
 from event_listener.reserve import Reserve
 from event_listener.settings import Settings
 from event_listener.settings_bus import BusSink
 from event_listener.settings_files import FileSink
-from event_listener.store import Removed, Store, StoreUnavailableError, Waiting
+from event_listener.store import Lease, Removed, Store, StoreUnavailableError, Waiting
+from event_listener.store.own_jobs import job_event
 from event_listener.store.search import BATCH
 
 logger = logging.getLogger(__name__)
@@ -29,6 +32,8 @@ _LOOK = 10.0  # seconds between looks for what somebody deleted
 _REST = 1.0  # times as long as a batch took, nothing is removed
 _LONG_REST = 9.0  # the same, while events wait to be stored
 _DAY_NS = 86_400_000_000_000
+_SIGN = 900.0  # seconds between signs of life of a purge: job.hanging_after is an hour
+LEASE = "purge"
 UNFINISHED = "event.purge"  # a cursor: before when the purge that runs removes; 0: none does
 
 
@@ -48,6 +53,8 @@ class Tidy:
         self._reserve = Reserve(settings.state_dir, settings.disk.reserve)
         self._removing: Iterator[int] | None = None
         self._indexed = self._looked = -_LOOK
+        self._lease: Lease | None = None
+        self._renewed = 0.0
 
     def step(self) -> float:
         """Index what is new, and remove a batch; returns how many seconds to wait. Raises StoreUnavailableError."""
@@ -58,6 +65,8 @@ class Tidy:
             self._indexed = -_LOOK if behind else began
         if self._removing is None and began - self._looked >= _LOOK:
             self._looked, self._removing = began, self.removing()
+        if self._removing is not None and not self._is_ours():
+            self._removing = None
         if self._removing is not None:
             began = self._clock()
             removing, self._removing = self._removing, None  # one that fails begins anew
@@ -66,17 +75,42 @@ class Tidy:
                 return (self._clock() - began) * (_LONG_REST if self._is_busy() else _REST)
         return 0.0 if behind else _APART
 
+    def let_go(self) -> None:
+        """Another host may remove from now on. Raises StoreUnavailableError."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self._store.cursors.release(lease)
+
+    def _is_ours(self) -> bool:
+        """Whether this host is the one that removes."""
+        if not self._store.place:
+            return True
+        now = self._clock()
+        if self._lease is None or now - self._renewed >= LEASE_SECONDS / 3:
+            # By host, not by process: who follows a killed relay there needn't wait.
+            holder = f"relay of {self._store.place}"
+            self._lease, self._renewed = self._store.cursors.acquire(LEASE, holder, LEASE_SECONDS), now
+        return self._lease is not None
+
     def removing(self) -> Iterator[int]:
         """Remove what is deleted, and once in an interval what is old: a batch with each step, and how many it had."""
         purge, waiting, limit = self._store.purge, self.waiting(), self._settings.event.purge.batch
         yield from self._walk("deleted", lambda at: purge.deleted(at, waiting, limit))
         settings, now = self._settings.event.purge, self._now_ns()
         before = self._store.cursors.get(UNFINISHED) or 0
+        resumed = bool(before)
         if not before and (settings.delay or settings.archived_delay) and purge.is_due(now, settings.interval):
             before = now
             self._store.cursors.advance(UNFINISHED, before)
         if not before:
             return
+        yield from self._as_job(f"purge:{before}", self._old(before, waiting), resumed=resumed)
+        self._store.cursors.advance(UNFINISHED, 0)
+
+    def _old(self, before: int, waiting: list[Waiting]) -> Iterator[int]:
+        """Remove what is old at that time."""
+        purge, settings = self._store.purge, self._settings.event.purge
+        limit = settings.batch
         if settings.delay:
             old = before - settings.delay * _DAY_NS
             yield from self._walk("old", lambda at: purge.old(old, at, waiting, limit))
@@ -84,7 +118,26 @@ class Tidy:
         if settings.archived_delay:
             kept = before - settings.archived_delay * _DAY_NS
             yield from self._walk("archived long ago", lambda at: purge.archived(kept, at, waiting, limit))
-        self._store.cursors.advance(UNFINISHED, 0)
+
+    def _as_job(self, start_id: str, batches: Iterator[int], *, resumed: bool) -> Iterator[int]:
+        """Tell of begin, life and end of what removes something; of what finds nothing to remove, nothing."""
+        total, told = 0, self._clock()
+        for count in batches:
+            if count and not total:
+                self._tell(start_id, State.STARTED, "Old events are being removed for good.")
+            total += count
+            if total and self._clock() - told > _SIGN:
+                told = self._clock()
+                text = f"Old events are being removed for good: {total} so far."
+                self._tell(start_id, State.STARTED, text, sign=time.time_ns())
+            yield count
+        if total or resumed:
+            text = f"{total} old events were removed for good{' since the relay went on with it' if resumed else ''}."
+            self._tell(start_id, State.COMPLETED, text, total)
+
+    def _tell(self, start_id: str, state: State, text: str, *arguments: int, sign: int = 0) -> None:
+        event = job_event(start_id, state, text, [str(one) for one in arguments], sign=sign)
+        self._reserve.lend(functools.partial(self._store.log.add, [event]), StoreUnavailableError)
 
     def waiting(self) -> list[Waiting]:
         """How far the required sinks are: each host's, where hosts share the event log."""
@@ -132,3 +185,7 @@ class TidyThread(threading.Thread):
                 if str(error) != failed:  # once per cause
                     failed = str(error)
                     logger.warning("searching and purging wait for the event log: %s", error)
+        try:
+            self._tidy.let_go()
+        except StoreUnavailableError as error:
+            logger.warning("another host purges in %.0f s: %s", LEASE_SECONDS, error)

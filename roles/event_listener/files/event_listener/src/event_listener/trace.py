@@ -30,6 +30,7 @@ def trace(settings: Settings, store: Store, event: Event) -> dict[str, Any]:
         "seq": event.seq,
         "source": event.source,
         "type": event.type,
+        "archived": event.archived,
         "bmc_time": event.time,
         "peer": payload.peer if payload else None,
         "credential": payload.credential if payload else None,

@@ -30,7 +30,7 @@ EVENT_PARAMETERS = tuple(
     for name, text in parameters.TEXTS.items()
 )
 FILTERS = tuple(one for one in EVENT_PARAMETERS if one.name not in ("limit", "order", "cursor"))
-_ARCHIVED = next(one for one in EVENT_PARAMETERS if one.name == "archived")
+ARCHIVED = next(one for one in EVENT_PARAMETERS if one.name == "archived")
 _TOTAL = Parameter(
     "total", "`true`: count all that fit, on whatever page; that reads them all.", Literal["true", "false"]
 )
@@ -126,13 +126,13 @@ def blueprint(connection: Connection) -> Blueprint:
 
     @routes.get("/events/<event_id>")
     @needs(Action.READ_EVENTS)
-    @describe("One event.", EventDocument, parameters=(_ARCHIVED,))
+    @describe("One event.", EventDocument, parameters=(ARCHIVED,))
     def one(event_id: str) -> Response:
         return jsonify(as_json(seen(connection, event_id)))
 
     @routes.get("/events/<event_id>/raw")
     @needs(Action.READ_EVENTS)
-    @describe("The POST that it came in, byte for byte.", media=BYTES, parameters=(_ARCHIVED,), problems=(409,))
+    @describe("The POST that it came in, byte for byte.", media=BYTES, parameters=(ARCHIVED,), problems=(409,))
     def raw(event_id: str) -> Response:
         event = seen(connection, event_id)
         if not connection.store.queries.is_whole(event.payload_id, g.scope):

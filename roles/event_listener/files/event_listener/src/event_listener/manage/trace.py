@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Literal, NotRequired, TypedDict
 
 from flask import Blueprint, Response, jsonify
-from werkzeug.exceptions import NotFound
 
 from event_listener.manage.connection import Connection
 from event_listener.manage.describe import Moment, describe
+from event_listener.manage.events import ARCHIVED, seen
 from event_listener.settings import Settings
 from event_listener.trace import trace
 
@@ -33,6 +33,7 @@ class Trace(TypedDict):
     seq: int
     source: str
     type: str
+    archived: bool
     bmc_time: str | None
     peer: str | None
     credential: str | None
@@ -48,11 +49,8 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     routes = Blueprint("trace", __name__, url_prefix="/api/v1")
 
     @routes.get("/events/<event_id>/trace")
-    @describe("What became of an event, at each sink.", Trace)
+    @describe("What became of an event, at each sink.", Trace, parameters=(ARCHIVED,))
     def traced(event_id: str) -> Response:
-        event = connection.store.queries.get(event_id)
-        if event is None:
-            raise NotFound(f"there is no event {event_id}")
-        return jsonify(trace(settings, connection.store, event))
+        return jsonify(trace(settings, connection.store, seen(connection, event_id)))
 
     return routes

@@ -80,8 +80,10 @@ class Purge:
             more = connection.execute(following).scalar()
         if found:
             with self._backend.write() as connection:
-                rows.removed(connection, schema.payload, len(found))
-                connection.execute(delete(schema.payload).where(_PAYLOAD.seq.in_(found)))
+                # Another relay may have removed some of them meanwhile; they must not be counted twice.
+                left = list(connection.execute(select(_PAYLOAD.seq).where(_PAYLOAD.seq.in_(found))).scalars())
+                rows.removed(connection, schema.payload, len(left))
+                connection.execute(delete(schema.payload).where(_PAYLOAD.seq.in_(left)))
         if len(found) == limit:
             return Removed(0, resume)
         return Removed(0, None if more is None else int(more) - 1)
