@@ -174,7 +174,7 @@ def register(running: RunningListener) -> None:
     sources = [{"name": f"crash-{number}", "address": f"192.0.2.{number}"} for number in range(SOURCES)]
     headers = {"Authorization": f"Bearer {running.api_token}"}
     url = f"{running.manage_url}/api/v1/sources"
-    assert requests.patch(url, json={"sources": sources}, headers=headers, timeout=10).ok
+    assert requests.patch(url, json={"sources": sources}, headers=headers, timeout=60).ok
     snapshot = running.state_dir / "registry.json"
     wait_for(lambda: snapshot.exists() and f"crash-{SOURCES - 1}" in snapshot.read_text())
 
@@ -183,7 +183,7 @@ def check(running: RunningListener, traffic: Traffic) -> None:
     """Acknowledged is within stored, each exactly once and in order, in the text log whole and counted."""
 
     def settled() -> bool:
-        metrics = requests.get(running.manage_url + "/metrics", timeout=10).text
+        metrics = requests.get(running.manage_url + "/metrics", timeout=60).text
         waiting = re.findall(r"^event_listener_(?:journal_depth|sink_lag\S*) (\S+)$", metrics, re.MULTILINE)
         return len(waiting) == 3 and not any(map(float, waiting))
 

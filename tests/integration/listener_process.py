@@ -241,13 +241,13 @@ class RunningListener:
         """POST as a BMC does: JSON, the right credentials, the test CA; `options` are those of requests.post."""
         options = {"auth": self.credentials, "verify": str(self.ca_path)} | options
         key = "data" if isinstance(body, bytes) else "json"
-        return requests.post(self.url + path, **{key: body}, timeout=options.pop("timeout", 10), **options)
+        return requests.post(self.url + path, **{key: body}, timeout=options.pop("timeout", 60), **options)
 
     def api(self, path: str, **parameters) -> requests.Response:
         """GET from the management API with the token."""
         headers = {"Authorization": f"Bearer {self.api_token}"}
         url, judge = self.manage_url + path, {"response": judged}
-        return requests.get(url, params=parameters, headers=headers, timeout=10, hooks=judge)
+        return requests.get(url, params=parameters, headers=headers, timeout=60, hooks=judge)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return a counter of ingest, summed over its workers, as the management API gets it; 0 before its first."""
@@ -260,7 +260,7 @@ class RunningListener:
         return JournalReader(self.state_dir)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> object:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> object:
     """Return the condition's first true value; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

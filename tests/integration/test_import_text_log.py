@@ -39,7 +39,7 @@ def test_every_entry_is_imported_once(listener: Callable[..., RunningListener], 
     with listener() as running:
         source = {"sources": [{"name": "bmc2", "address": "192.0.2.2"}]}
         headers = {"Authorization": f"Bearer {running.api_token}"}
-        assert requests.patch(running.manage_url + "/api/v1/sources", json=source, headers=headers, timeout=10).ok
+        assert requests.patch(running.manage_url + "/api/v1/sources", json=source, headers=headers, timeout=60).ok
         one, two = tmp_path / "Events_192.0.2.1.txt", tmp_path / "Events_192.0.2.2.txt"
         one.write_text("".join(entry(number) for number in range(1, 1201)))
         two.write_text(entry(1, "::ffff:192.0.2.2"))

@@ -28,7 +28,7 @@ def register(running: RunningListener, **source: object) -> requests.Response:
     """Register a source by the API."""
     headers = {"Authorization": f"Bearer {running.api_token}"}
     url = f"{running.manage_url}/api/v1/sources"
-    return requests.patch(url, json={"sources": [source]}, headers=headers, timeout=10)
+    return requests.patch(url, json={"sources": [source]}, headers=headers, timeout=60)
 
 
 def command(running: RunningListener, *arguments: str) -> str:

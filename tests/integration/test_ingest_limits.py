@@ -39,7 +39,7 @@ def knock(running: RunningListener) -> Iterator[Callable[..., socket.socket]]:
     with contextlib.ExitStack() as opened:
 
         def open_one(address: str = HOSTILE) -> socket.socket:
-            made = socket.create_connection(running.address, timeout=10, source_address=(address, 0))
+            made = socket.create_connection(running.address, timeout=60, source_address=(address, 0))
             return opened.enter_context(made)
 
         yield open_one
@@ -105,7 +105,7 @@ def test_strangers_that_dawdle(running: RunningListener, knock: Callable[..., so
     others_are_served(running)
     away = sum(running.metric("event_listener_ingest_turned_away_total", reason=why) for why in ("connections",))
     assert away > 0
-    wait_for(lambda: all(closed(connection) for connection in slow), 20)
+    wait_for(lambda: all(closed(connection) for connection in slow), 60)
 
 
 def closed(connection: socket.socket) -> bool:

@@ -82,7 +82,7 @@ def test_a_renewed_certificate_is_used_without_a_cut(listener: Callable[..., Run
         first = served()
         issued = trustme.CA().issue_cert("127.0.0.1")
         paths["certificate"].write_bytes(issued.cert_chain_pems[0].bytes())
-        wait_for(lambda: "the old one stays" in running.output(), 20)
+        wait_for(lambda: "the old one stays" in running.output(), 60)
         assert served() == first
         paths["key"].write_bytes(issued.private_key_pem.bytes())
         wait_for(lambda: served() != first, 20)
@@ -136,7 +136,7 @@ def test_counters_are_summed_over_workers(listener: Callable[..., RunningListene
             running.post({})
         running.post({}, auth=("bmc", "wrong"))
         running.kill("worker")
-        text = requests.get(running.manage_url + "/metrics", timeout=10).text
+        text = requests.get(running.manage_url + "/metrics", timeout=60).text
         assert 'event_listener_ingest_payloads_total{status="ok"} 10.0' in text
         assert 'event_listener_ingest_refused_total{reason="credentials_wrong"} 1.0' in text
 

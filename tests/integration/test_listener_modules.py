@@ -67,7 +67,7 @@ def play(running, tmp_path):
 def post(running, source, **record):
     answer = requests.post(
         f"{running.url}/events/{source}", json={"Events": [record]}, auth=running.credentials,
-        verify=str(running.ca_path), timeout=10,
+        verify=str(running.ca_path), timeout=60,
     )  # fmt: skip
     assert answer.status_code == 200
 
@@ -114,7 +114,7 @@ def test_who_has_which_credential(play):
 def test_check_mode_of_the_play_writes_nothing(play, running):
     play([{**source(name="ghost"), "register": "would"}], arguments=["--check"])
     headers = {"Authorization": f"Bearer {running.api_token}"}
-    assert requests.get(f"{running.manage_url}/api/v1/sources/ghost", headers=headers, timeout=10).status_code == 404
+    assert requests.get(f"{running.manage_url}/api/v1/sources/ghost", headers=headers, timeout=60).status_code == 404
 
 
 OWNERS = [
@@ -248,7 +248,7 @@ def test_a_webhook_of_another_owner_is_left_alone(module, running):
     module("listener_user", {"name": "eve", "role": "user", "domain": "/dc9/", "account": "web"})
     root = {"Authorization": f"Bearer {running.api_token}"}
     where = f"{running.manage_url}/api/v1/users/eve/tokens"
-    token = requests.post(where, json={"name": "ansible"}, headers=root, timeout=10).json()["secret"]
+    token = requests.post(where, json={"name": "ansible"}, headers=root, timeout=60).json()["secret"]
     own = {"name": "same", "payload_url": "https://192.0.2.9/web"}
     mine = module("listener_webhook", {**own, "token": token})["webhook"]
     assert (mine["domain"], mine["account"]) == ("/dc9/", "web")

@@ -185,4 +185,4 @@ def test_the_api_says_what_is_wrong(listener: Callable[..., RunningListener]):
         ask("GET", "/unknown", 404)
         ask("DELETE", "/Unknown/1.0.0", 404)
         assert "sources" in ask("POST", "/unread", 400, json={"sources": "all"})["detail"]
-        assert requests.get(url, timeout=10).status_code == 401
+        assert requests.get(url, timeout=60).status_code == 401

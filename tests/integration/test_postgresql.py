@@ -127,7 +127,7 @@ def test_two_listeners_share_one_log(made):
     wait_for(lambda: sum(sink["name"].startswith("text_log@") for sink in sinks(one)) == 2, 60)
     headers = {"Authorization": f"Bearer {one.api_token}"}
     source = {"sources": [{"name": "bmc7", "address": "192.0.2.7"}]}
-    assert requests.patch(f"{one.manage_url}/api/v1/sources", json=source, headers=headers, timeout=10).ok
+    assert requests.patch(f"{one.manage_url}/api/v1/sources", json=source, headers=headers, timeout=60).ok
     for number in range(20):
         assert one.post(body(f"one-{number}"), "/events/bmc7").status_code == 200
         assert two.post(body(f"two-{number}"), "/events/bmc8").status_code == 200
@@ -138,7 +138,7 @@ def test_two_listeners_share_one_log(made):
     for running in (one, two):
         wait_for(lambda running=running: len(text_log(running)) >= len(marks))
         assert sorted(text_log(running)) == marks
-        ready = requests.get(f"{running.manage_url}/health/ready", timeout=10)
+        ready = requests.get(f"{running.manage_url}/health/ready", timeout=60)
         assert ready.status_code == 200, ready.text
     found = command(one, "sinks")
     assert found.returncode == 0, found.stderr

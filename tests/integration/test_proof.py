@@ -42,7 +42,7 @@ def estate(tmp_path_factory, fleet, listener, published):
 
 def proven(running: RunningListener) -> dict[str, float]:
     """The metric, by source."""
-    lines = requests.get(running.manage_url + "/metrics", timeout=10).text.splitlines()
+    lines = requests.get(running.manage_url + "/metrics", timeout=60).text.splitlines()
     found = [line for line in lines if line.startswith("redfleet_source_last_proven_seconds{")]
     return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in found}
 
@@ -146,7 +146,7 @@ def test_coverage_names_who_sends_and_to_whom(estate, tmp_path):
         assert running.post({"Events": [{"EventId": "1"}]}, f"/events/{name}").status_code == 200
     retired = {"sources": [{"name": "old", "state": "retired"}]}
     url = running.manage_url + "/api/v1/sources"
-    assert requests.patch(url, json=retired, headers=headers, timeout=10).status_code == 200
+    assert requests.patch(url, json=retired, headers=headers, timeout=60).status_code == 200
     wait_for(lambda: running.api("/api/v1/events", source="old").json()["events"], 60)
     writes_before = len(writes(estate.fleet))
 
@@ -163,7 +163,7 @@ def test_coverage_names_who_sends_and_to_whom(estate, tmp_path):
         "foreign_destination": [foreign["Destination"]],
     }
     assert found["asked"] == 3
-    metrics = requests.get(running.manage_url + "/metrics", timeout=10).text
+    metrics = requests.get(running.manage_url + "/metrics", timeout=60).text
     assert 'event_listener_coverage_findings{finding="foreign_destination"} 1.0' in metrics
     assert "event_listener_coverage_bmcs 3.0" in metrics
     (other, *_) = json.loads(page.with_suffix(".json").read_text())["sections"]
@@ -176,7 +176,7 @@ def test_the_api_of_proofs(estate):
     headers = {"Authorization": f"Bearer {running.api_token}"}
 
     def post(document: object) -> requests.Response:
-        return requests.post(running.manage_url + "/api/v1/proofs", json=document, headers=headers, timeout=10)
+        return requests.post(running.manage_url + "/api/v1/proofs", json=document, headers=headers, timeout=60)
 
     answer = post({"sources": ["someone"], "message_keys": ["TestMessage"]})
     assert answer.status_code == 201
@@ -191,4 +191,4 @@ def test_the_api_of_proofs(estate):
     assert running.api("/api/v1/sources/someone").json()["last_proven"] == arrived["received"]
     assert post({"sources": ["../x"]}).status_code == 400
     assert running.api("/api/v1/proofs/none").status_code == 404
-    assert requests.post(running.manage_url + "/api/v1/proofs", json={}, timeout=10).status_code == 401
+    assert requests.post(running.manage_url + "/api/v1/proofs", json={}, timeout=60).status_code == 401

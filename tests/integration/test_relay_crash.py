@@ -70,7 +70,7 @@ def running(listener):
         sources = [{"name": f"bmc{number}", "address": address_of(f"bmc{number}")} for number in range(SOURCES)]
         headers = {"Authorization": f"Bearer {running.api_token}"}
         url = f"{running.manage_url}/api/v1/sources"
-        assert requests.patch(url, json={"sources": sources}, headers=headers, timeout=10).status_code == 200
+        assert requests.patch(url, json={"sources": sources}, headers=headers, timeout=60).status_code == 200
         snapshot = running.state_dir / "registry.json"
         until(lambda: snapshot.exists() and "bmc0" in snapshot.read_text())
         yield running
@@ -88,7 +88,7 @@ def wait_all_written(running):
     """Until nothing waits in the journal or for a sink."""
 
     def nothing_waits():
-        metrics = requests.get(running.manage_url + "/metrics", timeout=10).text
+        metrics = requests.get(running.manage_url + "/metrics", timeout=60).text
         waiting = re.findall(r"^event_listener_(?:journal_depth|sink_lag\S*) (\S+)$", metrics, re.MULTILINE)
         return len(waiting) == 3 and all(float(number) == 0 for number in waiting)
 
@@ -231,7 +231,7 @@ def test_an_unwritable_sink_delays_itself_alone(running):
         assert running.post({"Events": [{"EventId": str(number)}]}, "/events/bmc0").status_code == 200
 
     def ready():
-        return requests.get(running.manage_url + "/health/ready", timeout=10)
+        return requests.get(running.manage_url + "/health/ready", timeout=60)
 
     until(lambda: ready().json()["status"] == "degraded")
     answer = ready()

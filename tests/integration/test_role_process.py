@@ -66,7 +66,7 @@ class Host:
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         try:
-            return opener.open(f"https://127.0.0.1:{self.port}/", data=b"{}", timeout=10).status
+            return opener.open(f"https://127.0.0.1:{self.port}/", data=b"{}", timeout=60).status
         except urllib.error.HTTPError as error:
             return error.code
 
@@ -79,7 +79,7 @@ class Host:
             method="PATCH",
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        assert opener.open(request, timeout=10).status == 200
+        assert opener.open(request, timeout=60).status == 200
 
     def processes(self) -> int | None:
         """The pid of the parent of the three, None when it doesn't run."""

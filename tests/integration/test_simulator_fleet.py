@@ -125,7 +125,7 @@ def subscribe(bmc, destination, **properties):
     return answer
 
 
-def eventually(condition, seconds=10.0):
+def eventually(condition, seconds=60.0):
     """Wait until it is true."""
     deadline = time.monotonic() + seconds
     while not condition():

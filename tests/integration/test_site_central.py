@@ -47,7 +47,7 @@ def feed(site: RunningListener, stop: threading.Event, sent: list[int]) -> None:
                       "OriginOfCondition": {"@odata.id": "/redfish/v1/Systems/1"}}  # fmt: skip
             url = f"{site.url}/events/bmc{number % 4}"
             with contextlib.suppress(requests.RequestException):
-                answer = session.post(url, json={"Events": [member] * 2}, timeout=10, verify=str(site.ca_path))
+                answer = session.post(url, json={"Events": [member] * 2}, timeout=60, verify=str(site.ca_path))
                 if answer.status_code == 200:
                     sent.append(number)
                     time.sleep(0.005)

@@ -44,7 +44,7 @@ def _post(session, running, source, body):
     url, ca = f"{running.url}/events/{source}", str(running.ca_path)
     for _ in range(300):
         with contextlib.suppress(requests.RequestException):
-            if session.post(url, json=body, timeout=10, verify=ca).status_code == 200:
+            if session.post(url, json=body, timeout=60, verify=ca).status_code == 200:
                 return
         time.sleep(0.1)
     raise AssertionError("the listener takes nothing")
@@ -245,7 +245,7 @@ def test_headers_are_for_proxies_and_head_ends(running):
         assert [next(lines) for _ in range(4)][:2] == [b"retry: 1000", b"event: position"]
         assert b": still here" in lines
     host = urlsplit(running.manage_url)
-    connection = http.client.HTTPConnection(host.hostname, host.port, timeout=10)
+    connection = http.client.HTTPConnection(host.hostname, host.port, timeout=60)
     connection.request("HEAD", "/api/v1/events/stream", headers={"Authorization": f"Bearer {running.api_token}"})
     assert connection.getresponse().status == 200
     connection.close()
@@ -270,4 +270,4 @@ def test_mistakes(running, query, last, said):
 
 def test_a_stream_needs_a_token(running):
     assert stream(running, token="wrong").status_code == 401
-    assert json.loads(requests.get(f"{running.manage_url}/api/v1/events/stream", timeout=10).text)["status"] == 401
+    assert json.loads(requests.get(f"{running.manage_url}/api/v1/events/stream", timeout=60).text)["status"] == 401

@@ -133,7 +133,7 @@ def test_nginx_ends_tls_and_names_the_client():
     server = HTTPServer(("127.0.0.1", 0), Upstream)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with Nginx(Address(*server.server_address)) as nginx:
-        answer = requests.get(f"https://{nginx.address}/", verify=str(nginx.certificates.ca), timeout=10)
+        answer = requests.get(f"https://{nginx.address}/", verify=str(nginx.certificates.ca), timeout=60)
         assert (answer.status_code, answer.text) == (200, "127.0.0.1")
     server.shutdown()
     server.server_close()

@@ -86,7 +86,7 @@ def stored(host: Host, markers: set[str], timeout: float = 20) -> set[str]:
         time.sleep(0.2)
 
 
-def wait_active(host: Host, unit: str, previous: str = "0", timeout: float = 20) -> None:
+def wait_active(host: Host, unit: str, previous: str = "0", timeout: float = 60) -> None:
     """Wait until a service runs under another process than `previous`."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -78,7 +78,7 @@ class Running:
         assert not self.lane.is_alive()
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -100,7 +100,7 @@ time.sleep(60)
     wait_for(lambda: not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text())
 
 
-def wait_for(condition, seconds: float = 10.0):
+def wait_for(condition, seconds: float = 60.0):
     """Return the condition's first true value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
