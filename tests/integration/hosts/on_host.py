@@ -22,11 +22,11 @@ NOISE = ("var/log/journal", "var/log/wtmp", "var/log/lastlog", "var/log/btmp", "
          "home/deploy", "root", "etc/.pwd.lock", "var/lib/private")  # fmt: skip
 
 
-def disk(host: Host) -> set[str]:
-    """Every file that was written to the host's disk since its tree was made."""
+def disk(host: Host, besides: tuple[str, ...] = ()) -> set[str]:
+    """Every file that was written to the host's disk since its tree was made; but those whose names begin so."""
     upper = host.directory / "upper"
     files = {str(path.relative_to(upper)) for path in upper.rglob("*") if not path.is_dir()}
-    return {name for name in files if not name.startswith(NOISE)}
+    return {name for name in files if not name.startswith((*NOISE, *besides))}
 
 
 def properties(host: Host, unit: str, *names: str) -> list[str]:

@@ -18,6 +18,9 @@ from tests.integration.hosts.on_host import disk, exposure, post, properties, st
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
+# Where the services write whenever they have something to write.
+OWN = ("var/lib/event-listener", "var/log/event-listener")
+
 
 def test_check_mode_on_an_empty_host_writes_nothing(deployed):
     """Check mode before the first run reports changes, succeeds, and leaves the disk as it was."""
@@ -194,12 +197,12 @@ def test_port_stays_open_while_ingest_cannot_start(deployed):
 def test_wrong_settings_are_refused_before_anything_changes(deployed):
     """A setting that doesn't exist ends the run by name; what runs goes on as it was."""
     host = deployed.host
-    before = disk(host), [properties(host, f"event-listener-{name}", "MainPID") for name in SERVICES]
+    before = disk(host, OWN), [properties(host, f"event-listener-{name}", "MainPID") for name in SERVICES]
     run = deployed.deployment.play("listener", event_listener_settings={"ingest": {"wrokers": 3}})
     assert run.returncode != 0
     assert "wrokers" in run.output
     assert run.recap("changed") == 0, run.changed_tasks
-    assert (disk(host), [properties(host, f"event-listener-{name}", "MainPID") for name in SERVICES]) == before
+    assert (disk(host, OWN), [properties(host, f"event-listener-{name}", "MainPID") for name in SERVICES]) == before
 
 
 def test_changed_setting_is_applied_once(deployed):
@@ -216,7 +219,7 @@ def test_changed_setting_is_applied_once(deployed):
 def test_absent_leaves_the_data_and_purge_leaves_nothing(deployed):
     """`state: absent` removes programs, configuration and secrets and keeps the data; with purge that goes too."""
     host, play = deployed.host, deployed.deployment
-    data = {name for name in disk(host) if name.startswith(("var/lib/event-listener", "var/log/event-listener"))}
+    data = {name for name in disk(host) if name.startswith(OWN)}
     logs = {name for name in data if name.endswith(".txt")}
     assert logs
     announced = play.good("listener", "--check", event_listener_state="absent")
