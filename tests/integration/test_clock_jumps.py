@@ -62,7 +62,7 @@ def seen(running: RunningListener) -> list[str]:
 
 def logged(running: RunningListener) -> list[str]:
     """The same in the text logs, with those that were set aside; in no order."""
-    text = "".join(path.read_text() for path in running.log_dir.iterdir())
+    text = "".join(path.read_text() for path in running.log_dir.glob("Events_127.0.0.1.*"))
     return re.findall(r'"?EventId"?: "?([^",\n]+)', text)
 
 
