@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -29,11 +30,21 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         if options["register"]:
             hosts = variables["ansible_play_batch"]
-            report = _fleet.verdicts({host: _of(variables, host, options["register"]) for host in hosts})
+            results = {host: _result(variables, host, options["register"]) for host in hosts}
+            report = _fleet.verdicts(results, diffs=False)
         else:
             hosts = variables["ansible_play_hosts_all"]
             report = _fleet.joined(hosts, lambda host: _of(variables, host, options["waves"]))
         return {**result, **report, "changed": False}
+
+
+def _result(variables: dict[str, Any], host: str, name: str) -> Any:
+    """What a host registered, without what no summary tells: the subscription itself, and who the BMC is."""
+    found = variables["hostvars"].raw_get(host).get(name)
+    if not isinstance(found, Mapping):
+        return plain(found)
+    untold = {"subscription", "service", "invocation"} | ({"diff"} if found.get("action") == "create" else set())
+    return plain({key: value for key, value in found.items() if key not in untold})
 
 
 def _of(variables: dict[str, Any], host: str, name: str) -> Any:

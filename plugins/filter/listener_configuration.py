@@ -38,7 +38,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(settings) is the content of the configuration file, C(secrets) a list of C(name), C(value) and C(service).
+    - C(settings) is the content of the configuration file, C(secrets) a list of C(name), C(value) and C(service),
+      C(firewall) who may connect to which ports, empty where the role changes no firewall.
     - C(problems) is a list of sentences; where it is not empty, the others are.
   type: dict
 """
@@ -50,7 +51,7 @@ def listener_configuration(settings, variables):
     """Return configuration and secrets, or the problems (see RETURN)."""
     problems = _listener_config.problems(settings, variables)
     if problems:
-        return {"problems": problems, "settings": {}, "secrets": []}
+        return {"problems": problems, "settings": {}, "secrets": [], "firewall": {}}
     return {"problems": [], **_listener_config.configuration(settings, variables)}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 redfleet.events contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""HTTP to one BMC, the only file that speaks it, on DMTF's `redfish` library with its traps closed.
+"""HTTP to one BMC, which nothing else asks, on DMTF's `redfish` library (_http.py) with its traps closed.
 
 One keep-alive connection, one authentication, one log-out whatever happens. The traps (redfish 3.4.2, rest/v1.py),
 each with a test in tests/unit/plugins/module_utils/test_client.py: certificates aren't verified without a CA file,
@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import time
-import traceback
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,81 +28,14 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     error_for,
     not_redfish,
 )
-from ansible_collections.redfleet.events.plugins.module_utils._tls import shared_context
+from ansible_collections.redfleet.events.plugins.module_utils._http import Library, NoAnswerError
 from ansible_collections.redfleet.events.plugins.module_utils._transport_errors import transport_error
-
-try:
-    import requests
-    from redfish.rest.v1 import HttpClient, RetriesExhaustedError
-    from requests.adapters import HTTPAdapter
-except ImportError:
-    REDFISH_MISSING: str | None = traceback.format_exc()
-    HttpClient = HTTPAdapter = object
-else:
-    REDFISH_MISSING = None
-    # The library logs bodies (a session's token among them) at INFO, which is the level of ANSIBLE_LOG_PATH.
-    logging.getLogger("redfish.rest.v1").setLevel(logging.CRITICAL + 1)
 
 ROOT = "/redfish/v1/"
 SESSIONS = "/redfish/v1/SessionService/Sessions"
 BUSY = (429, 502, 503, 504)
 MAX_REDIRECTS = 3
 MAX_PAUSE = 30  # seconds, the longest Retry-After that is obeyed
-
-
-class _Adapter(HTTPAdapter):
-    """Gives the shared SSL context, and the pin, to every connection.
-
-    urllib3 compares the pin after the handshake and before the first byte of a request, on that very connection.
-    `verify` from the library (always False without a CA file) is overruled.
-    """
-
-    def __init__(self, connection: Connection):
-        self._tls = {
-            "ssl_context": shared_context(
-                connection.verify, connection.ca_path, connection.tls_min_version, connection.tls_ciphers
-            ),
-            "cert_reqs": "CERT_REQUIRED" if connection.verify else "CERT_NONE",
-            "assert_fingerprint": connection.fingerprint,
-        }
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **{**kwargs, **self._tls})
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, **{**kwargs, **self._tls})
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        host, _from_verify = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {}
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the connection as `init_poolmanager` made it."""
-
-
-class _Library(HttpClient):
-    """The library's client, asking once, following nothing and reading no environment."""
-
-    def __init__(self, connection: Connection):
-        proxies = requests.utils.get_environ_proxies(connection.base) if connection.use_proxy else {}
-        super().__init__(
-            connection.base,
-            timeout=connection.timeout,
-            max_retry=0,
-            proxies=proxies,
-            check_connectivity=False,
-            https_adapter=_Adapter(connection) if connection.base.startswith("https://") else None,
-        )
-        self._session.trust_env = False  # else ~/.netrc replaces our credentials
-
-    def ask(self, method: str, uri: str, body: Any, headers: dict[str, str], timeout: int) -> Any:
-        return self._rest_request(
-            uri, method=method, body=body, headers=headers, allow_redirects=False, timeout=timeout
-        )
-
-    def close(self) -> None:
-        self._session.close()
 
 
 class RedfishClient:
@@ -122,7 +53,7 @@ class RedfishClient:
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
         self.clock_offset: int | None = None  # seconds that its Date was ahead of our clock, at the first answer
-        self._library = _Library(connection)
+        self._library = Library(connection)
         self._session_uri: str | None = None
         if self.base.startswith("http://"):
             self.warnings.append(f"{self.base} is not encrypted: the credentials travel in clear text.")
@@ -257,7 +188,7 @@ class RedfishClient:
         headers.setdefault("Accept", "application/json")
         try:
             raw = self._library.ask(method, uri, body, headers, timeout)
-        except RetriesExhaustedError as error:
+        except NoAnswerError as error:
             raise transport_error(self.base, method, uri, error.__cause__ or error) from error
         text = raw.text
         answered = {name.lower(): value for name, value in raw.getheaders()}

@@ -90,12 +90,17 @@ def _check_count(client: RedfishClient, uri: str, body: Resource, read: int) -> 
         raise UnknownStateError(f"{client.base}{uri} counts {count} members but lists {read}.", INCOMPLETE)
 
 
+def is_expanded(entry: Resource) -> bool:
+    """Whether an entry of a list is the member itself, not a link to it."""
+    return any("@" not in key for key in entry)
+
+
 def member_of(client: RedfishClient, entry: Resource) -> Resource:
     """An expanded entry as it is, a link followed.
 
     :raises RedfishError: when it cannot be read; a bad member makes the list unknown.
     """
-    if any("@" not in key for key in entry):
+    if is_expanded(entry):
         return entry
     try:
         return read_member(client, uri_of(entry))

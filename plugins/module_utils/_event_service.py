@@ -20,6 +20,8 @@ from ansible_collections.redfleet.events.plugins.module_utils._capabilities impo
 )
 from ansible_collections.redfleet.events.plugins.module_utils._client import ROOT, RedfishClient
 from ansible_collections.redfleet.events.plugins.module_utils._collection import (
+    first_page,
+    is_expanded,
     members_of,
     read_member,
 )
@@ -39,12 +41,14 @@ NOT_OFFERED = (405, 501)
 class EventService:
     """What the modules ask of a BMC.
 
-    `settings` is the EventService resource, read once on first use; `members` are its subscriptions as last read.
+    `settings` is the EventService resource, read once on first use, as is what `first` returns; `members` are its
+    subscriptions as last read.
     """
 
     def __init__(self, client: RedfishClient):
         self.client = client
         self._settings: Resource | None = None
+        self._firsts: dict[str, Resource] = {}
         self.members: list[Resource] = []
 
     @property
@@ -193,18 +197,19 @@ class EventService:
         if self.client.clock_offset is not None:
             return self.client.clock_offset
         try:
-            shown = datetime.fromisoformat(str(self._first("Managers").get("DateTime")).replace("Z", "+00:00"))
-        except ValueError:
+            shown = datetime.fromisoformat(str(self.first("Managers").get("DateTime")).replace("Z", "+00:00"))
+        except (ValueError, RedfishError):
             return None
         return round(shown.timestamp() - time.time())
 
     def hardware(self) -> Resource:
-        """Manufacturer, model and serial of the first system, firmware of the first manager; four requests.
+        """Manufacturer, model and serial of the first system, firmware of the first manager.
+
+        Two requests where the BMC expands its lists, four otherwise.
 
         What cannot be read is null: it is a description, not a condition.
         """
-        system = self._first("Systems")
-        manager = self._first("Managers")
+        system, manager = self._first_if_any("Systems"), self._first_if_any("Managers")
         return {
             "manufacturer": system.get("Manufacturer"),
             "model": system.get("Model"),
@@ -212,12 +217,22 @@ class EventService:
             "firmware": manager.get("FirmwareVersion"),
         }
 
-    def _first(self, name: str) -> Resource:
+    def _first_if_any(self, name: str) -> Resource:
         try:
-            members = self.client.get(_link(self.client.root, name, self.where)).get("Members") or []
-            return self.client.get(uri_of(members[0])) if members else {}
+            return self.first(name)
         except RedfishError:
             return {}
+
+    def first(self, name: str) -> Resource:
+        """The first member of a collection of the ServiceRoot ("Systems", "Managers"), {} where it has none.
+
+        :raises RedfishError: when it cannot be read.
+        """
+        if name not in self._firsts:
+            found = first_page(self.client, _link(self.client.root, name, self.where)).get("Members") or [{}]
+            known = not found[0] or is_expanded(found[0])
+            self._firsts[name] = found[0] if known else self.client.get(uri_of(found[0]))
+        return self._firsts[name]
 
 
 def _link(resource: Resource, name: str, where: str) -> str:

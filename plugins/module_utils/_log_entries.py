@@ -73,9 +73,12 @@ def read_logs(client: RedfishClient, since: datetime, until: datetime, wanted: l
         offset = _offset(service)
         if offset is not None:
             reading.clock_offset = offset.total_seconds()
-        shift = offset if offset is not None and abs(offset) > CLOCK_TOLERANCE else timedelta()
+        begin, end = since, until
+        if offset is not None and abs(offset) > CLOCK_TOLERANCE:
+            # How far it is off is known that well only: it shows whole seconds, and did so some requests ago.
+            begin, end = since + offset - CLOCK_TOLERANCE, until + offset + CLOCK_TOLERANCE
         try:
-            found, undated = _entries(client, uri_of(service["Entries"]), since + shift, until + shift)
+            found, undated = _entries(client, uri_of(service["Entries"]), begin, end)
         except RedfishError as error:
             if error.reason in ("unreachable", "tls", "credentials"):
                 raise

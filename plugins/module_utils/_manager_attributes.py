@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.redfleet.events.plugins.module_utils._capabilities import vendor_of
-from ansible_collections.redfleet.events.plugins.module_utils._collection import members_of
 from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     RedfishError,
     UnsupportedError,
@@ -37,15 +36,14 @@ class ManagerAttributes:
         self.shown: dict[str, Any] = {}
 
     def read(self) -> dict[str, Any]:
-        """Read them; two or three requests to a Dell, none to others.
+        """Read them; one request to a Dell whose manager is known by now, two to four otherwise, none to others.
 
         :raises RedfishError: a Dell that can't be read.
         """
         client = self._service.client
-        link = client.root.get("Managers")
-        if vendor_of(client.root).upper() != "DELL" or not isinstance(link, dict):
+        if vendor_of(client.root).upper() != "DELL" or "Managers" not in client.root:
             return {}
-        manager = uri_of(members_of(client, uri_of(link))[0]).rstrip("/")
+        manager = uri_of(self._service.first("Managers")).rstrip("/")
         # The new place, and that of firmware before it.
         for uri in (f"{manager}/Oem/Dell/DellAttributes/{manager.rpartition('/')[2]}", f"{manager}/Attributes"):
             answer = client.ask("GET", uri)

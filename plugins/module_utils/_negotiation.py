@@ -53,19 +53,20 @@ def amend(body: Resource, answer: Answer, desired: Desired) -> Amended | None:
     if added:
         return Amended({**body, **{name: REQUIRED_DEFAULTS[name] for name in added}})
     named = named_properties(messages, set(body) - {"Destination", "Protocol"})
-    if named == {"HttpHeaders"} and _wants_an_object(body, answer):
-        return Amended(
-            {**body, "HttpHeaders": {key: text for entry in body["HttpHeaders"] for key, text in entry.items()}}
-        )
+    if "HttpHeaders" in named and _wants_an_object(body, messages):
+        body = {**body, "HttpHeaders": {key: text for entry in body["HttpHeaders"] for key, text in entry.items()}}
+        named -= {"HttpHeaders"}
+        if not named:
+            return Amended(body)
     if named:
         return _without(body, named, desired, _unusable(messages, body))
     return _guess(body, messages, desired)
 
 
-def _wants_an_object(body: Resource, answer: Answer) -> bool:
+def _wants_an_object(body: Resource, messages: list[Message]) -> bool:
     """Whether this is iLO 4, whose HttpHeaders is one object (HewlettPackard ilo-rest-api-docs)."""
-    wrong_type = any(key.endswith(("TypeError", "FormatError")) for key in answer.keys)
-    return wrong_type and isinstance(body["HttpHeaders"], list)
+    wrong_type = [message for message in messages if message.key.endswith(("TypeError", "FormatError"))]
+    return isinstance(body["HttpHeaders"], list) and bool(named_properties(wrong_type, {"HttpHeaders"}))
 
 
 def _unusable(messages: list[Message], body: Resource) -> set[str]:

@@ -28,7 +28,7 @@ def why_silent(service: EventService, declared: dict[str, Any], member: Resource
 
     :param declared: the declared properties, by Redfish name.
     :param member: the subscription as the BMC shows it.
-    :param thorough: ask for what costs requests, too: Dell's AlertEnable, three.
+    :param thorough: ask for what costs requests, too: Dell's AlertEnable.
     """
     vendor = vendor_of(service.client.root).upper()
     found = [why for (name, prop), why in SILENCING.items() if name == vendor and declared.get(prop)]

@@ -45,6 +45,6 @@ def _without_userinfo(text: str) -> str:
 
 
 def presentable(member: dict[str, Any]) -> dict[str, Any]:
-    """A member for results and diffs: without annotations but its URI, secrets masked."""
-    plain = {key: value for key, value in member.items() if "@" not in key or key == "@odata.id"}
+    """A member for results and diffs: without annotations but its URI, without actions, secrets masked."""
+    plain = {key: value for key, value in member.items() if ("@" not in key and key != "Actions") or key == "@odata.id"}
     return masked(plain)

@@ -19,11 +19,15 @@ from ansible_collections.redfleet.events.plugins.module_utils._event_service imp
 Run = Callable[[EventService, dict[str, Any], bool], dict[str, Any]]
 
 
-def perform(run: Run, params: dict[str, Any], check_mode: bool, secrets: set[str]) -> dict[str, Any]:
+def perform(
+    run: Run, params: dict[str, Any], check_mode: bool, secrets: set[str], diff_mode: bool = True
+) -> dict[str, Any]:
     """Connect, run, log out.
 
     :param params: validated options.
     :param secrets: values of the options marked no_log.
+    :param diff_mode: whether somebody looks at the diff of what is created. Without, it only repeats `subscription`,
+        and the controller copies every result several times.
     :returns: the task's result, with `failed`, `reason` and `status` when it failed. `warnings` is a list of text.
     """
     client: RedfishClient | None = None
@@ -33,6 +37,8 @@ def perform(run: Run, params: dict[str, Any], check_mode: bool, secrets: set[str
             result = run(EventService(client), params, check_mode)
     except RedfishError as error:
         result = error.as_result()
+    if result.get("action") == "create" and not diff_mode and not check_mode:
+        result.pop("diff", None)
     result["requests"] = client.requests if client else 0
     result["warnings"] = client.warnings if client else []
     hidden = secrets | (client.secrets if client else set())

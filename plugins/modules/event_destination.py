@@ -28,6 +28,11 @@ attributes:
   diff_mode:
     support: full
 options:
+  declared_in:
+    description:
+      - Name of a variable of the host that holds options of this module. Those that the task gives count more.
+      - Faster than the same by C(module_defaults) and a template, which every fork compiles anew.
+    type: str
   state:
     description: Whether the subscription should be there.
     type: str
@@ -160,9 +165,10 @@ options:
     elements: str
   identify:
     description:
-      - Whether to read model, serial and firmware of the BMC into RV(service), which takes up to four requests.
-      - V(on_change) does it only when something changes. An iDRAC is then also asked whether its alerts are on (three
-        requests).
+      - Whether to read model, serial and firmware of the BMC into RV(service), which takes two requests where it
+        expands its lists, four otherwise.
+      - V(on_change) does it only when something changes. An iDRAC is then also asked whether its alerts are on (one
+        more).
     type: str
     choices: [always, on_change, never]
     default: on_change
@@ -250,7 +256,7 @@ gap_began:
   type: str
 diff:
   description: The subscription before and after.
-  returned: changed
+  returned: changed, of what was created only in diff mode, since RV(subscription) is the same
   type: dict
 service:
   description: Who the BMC is. C(manufacturer), C(model), C(serial) and C(firmware) only where O(identify) read them.
@@ -297,6 +303,7 @@ POLICIES = ["TerminateAfterRetries", "SuspendRetries", "RetryForever", "RetryFor
 
 ARGUMENT_SPEC = with_connection(
     {
+        "declared_in": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "destination": {"type": "str", "required": True},
         "context": {"type": "str"},

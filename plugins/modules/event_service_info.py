@@ -28,7 +28,9 @@ options:
     type: bool
     default: false
   hardware:
-    description: Whether to read model, serial and firmware into RV(service), which takes up to four requests.
+    description:
+      - Whether to read model, serial and firmware into RV(service), which takes two requests where the BMC expands its
+        lists, four otherwise.
     type: bool
     default: false
   clock:
@@ -134,6 +136,7 @@ def run(service: EventService, params: dict[str, Any], check_mode: bool) -> dict
     settings, known = service.settings, service.capabilities
     actions = settings.get("Actions") or {}
     names = ("SubmitTestEvent", "TestEventSubscription")
+    clock = {"offset": service.clock_offset()} if params["clock"] else None  # first: its manager is read once
     identity = service.identity()
     if params["hardware"]:
         identity.update(service.hardware())
@@ -148,7 +151,7 @@ def run(service: EventService, params: dict[str, Any], check_mode: bool) -> dict
             "server_sent_event_uri": settings.get("ServerSentEventUri"),
         },
         "registries": service.registries() if params["registries"] else None,
-        "clock": {"offset": service.clock_offset()} if params["clock"] else None,
+        "clock": clock,
         "service": identity,
         "msg": f"The EventService of {service.where} is {_state(settings)}.",
     }

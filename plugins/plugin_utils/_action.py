@@ -10,20 +10,23 @@ the strategy does in the parent process, so that the forks inherit it.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants as C  # noqa: N812 (as ansible itself calls it)
+from ansible import template
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.redfleet.events.plugins.module_utils import _tls
 from ansible_collections.redfleet.events.plugins.module_utils._argspec import CONNECTION
-from ansible_collections.redfleet.events.plugins.module_utils._client import REDFISH_MISSING
+from ansible_collections.redfleet.events.plugins.module_utils._http import REDFISH_MISSING
 from ansible_collections.redfleet.events.plugins.module_utils._redact import path_secrets_in
 from ansible_collections.redfleet.events.plugins.module_utils._task import Run, perform
+from ansible_collections.redfleet.events.plugins.plugin_utils._variables import options_from
 
 # Variables of the inventory that are the defaults of the connection options.
 VARIABLES = {option: f"redfish_{option}" for option in CONNECTION}
@@ -65,7 +68,8 @@ class InWorker(ActionBase):
         """The task's result, the same from both ways."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         own = {option: value for option, value in plain(self._task.args).items() if value is not None}
-        arguments = {**self._from_variables(task_vars or {}), **own}
+        declared = self._declared(own.pop("declared_in", None), task_vars or {})
+        arguments = {**self._from_variables(task_vars or {}), **declared, **own}
         if self._runs_here():
             result.update(self._in_worker(arguments, task_vars or {}))
         else:
@@ -101,8 +105,22 @@ class InWorker(ActionBase):
             values |= self._templated({"tls_fingerprint": self._pin(task_vars)}, task_vars)
         return values
 
-    def _templated(self, found: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        values: dict[str, Any] = plain(self._templar.template(found))
+    def _declared(self, name: str | None, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """The options that a variable of the host holds.
+
+        :raises AnsibleActionFail: the host has no such variable, or it holds no options.
+        """
+        if name is None:
+            return {}
+        found = task_vars.get(name)
+        found = self._templar.template(found) if isinstance(found, str) else found
+        if not isinstance(found, Mapping):
+            what = "isn't set" if name not in task_vars else "holds no options"
+            raise AnsibleActionFail(f"The variable {name} {what}: declare there what the BMC is to hold.")
+        return {option: value for option, value in self._templated(found, task_vars).items() if value is not None}
+
+    def _templated(self, found: Mapping[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = plain(options_from(found, task_vars, self._templar))
         # ansible-core 2.18 has a word for "as if it weren't there"; newer ones leave such values out.
         without = (None, task_vars.get("omit"))
         return {option: value for option, value in values.items() if value not in without}
@@ -122,12 +140,20 @@ class InWorker(ActionBase):
             told = remove_values("; ".join(validated.error_messages), secrets)
             return {"failed": True, "changed": False, "msg": told, "reason": "invalid_input", "status": None}
         params = validated.validated_parameters
-        result = perform(type(self).function, params, self._task.check_mode, secrets)
+        result = perform(type(self).function, params, self._task.check_mode, secrets, self._task.diff)
         if not result["warnings"]:
             del result["warnings"]
         if _shows_arguments(task_vars):
             result["invocation"] = {"module_args": remove_values(params, secrets)}
-        return wrap_var(result)
+        return _as_data(result)
+
+
+def _as_data(result: dict[str, Any]) -> dict[str, Any]:
+    """The result, marked as what is never a template. Since ansible-core 2.19 all is that isn't marked as one."""
+    if hasattr(template, "trust_as_template"):
+        return result
+    marked: dict[str, Any] = importlib.import_module("ansible.utils.unsafe_proxy").wrap_var(result)
+    return marked
 
 
 def _shows_arguments(task_vars: dict[str, Any]) -> bool:

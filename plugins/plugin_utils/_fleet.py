@@ -96,13 +96,16 @@ def report(rows):
     }
 
 
-def verdicts(results, audit=False):
-    """Return the report of one task over the fleet; results is {host: task result or None}."""
+def verdicts(results, audit=False, diffs=True):
+    """Return the report of one task over the fleet; results is {host: task result or None}.
+
+    diffs: whether the rows have what differs, which is most of a report.
+    """
     rows = []
     for host, result in results.items():
         name, detail = verdict(result, audit)
         row = {"host": host, "verdict": name, "detail": detail}
-        if name in ("changed", "drifted"):
+        if diffs and name in ("changed", "drifted"):
             row["diff"] = differences(result)
         if result and result.get("gap_began"):
             row["gap_began"] = result["gap_began"]

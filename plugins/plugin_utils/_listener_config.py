@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import re
 
+from ansible_collections.redfleet.events.plugins.plugin_utils import _listener_firewall
+
 # What the role decides, and the variable that decides it: a setting said twice would be wrong once.
 OWNED = {
     "state_dir": "event_listener_state_dir",
@@ -85,6 +87,7 @@ def problems(settings, variables):
     ]
     found += host_problems(variables)
     found += nginx_problems(variables)
+    found += _listener_firewall.problems(variables)
     if not variables["bind"]:
         found.append("event_listener_bind is empty. Give at least one address:port that BMCs post to.")
     if not variables["credentials"]:
@@ -190,8 +193,11 @@ def nginx_problems(variables):
 
 
 def socket_path(variables):
-    """Return the path of the socket on which the listener is reached by nginx."""
-    return f"{variables['state_dir']}/ingest.sock"
+    """Return the path of the socket on which the listener is reached by nginx.
+
+    SELinux' targeted policy lets systemd make sockets below C(/run), and none below C(/var/lib).
+    """
+    return "/run/event-listener/ingest.sock" if variables["systemd"] else f"{variables['state_dir']}/ingest.sock"
 
 
 def folder_problems(folders):
@@ -223,7 +229,7 @@ def second_path(path):
 
 
 def configuration(settings, variables):
-    """Return {"settings": content of the configuration file, "secrets": see secrets()}.
+    """Return {"settings": content of the configuration file, "secrets": see secrets(), "firewall": rules or {}}.
 
     variables has the keys bind, manage_bind, state_dir, log_dir, user, credentials, tokens, certificate, key, second
     (whether there is an RSA certificate too), nginx, secrets_dir, systemd (whether secrets are systemd credentials),
@@ -268,4 +274,5 @@ def configuration(settings, variables):
     return {
         "settings": merge(base, settings),
         "secrets": secrets(variables["credentials"], variables["tokens"]),
+        "firewall": _listener_firewall.rules(variables) if variables["firewall"] != "none" else {},
     }

@@ -79,6 +79,8 @@ def as_json(found):
 def differences(result):
     """Return what a task's diff shows: [{"property", "before", "after"}], values as text."""
     diff = result.get("diff") or {}
+    if not diff and result.get("action") == "create":
+        diff = {"before": {}, "after": result.get("subscription")}  # outside of diff mode it is said once
     diff = diff[0] if isinstance(diff, list) and diff else diff
     sides = [diff.get(side) if isinstance(diff, dict) else None for side in ("before", "after")]
     before, after = (side if isinstance(side, dict) else {} for side in sides)

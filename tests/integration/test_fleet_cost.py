@@ -21,13 +21,14 @@ def bmcs(fleet: Callable[..., Fleet]) -> Iterator[dict[str, BmcHandle]]:
 
 @pytest.mark.parametrize("login_type", ["basic", "session"])
 def test_requests_and_handshakes_are_counted(bmcs: dict[str, BmcHandle], login_type: str):
-    """Nothing to do: 3 requests with Basic, 5 with a session; create and PATCH two more. Always one TLS handshake."""
+    """Nothing to do: 3 requests with Basic, 5 with a session; create, PATCH, and who it is: two more. One handshake."""
     bmc, more = bmcs[login_type], {"basic": 0, "session": 2}[login_type]
     steps: list[tuple[dict[str, Any], str, int]] = [
         ({"context": "one"}, "create", 5),
         ({"context": "one"}, "none", 3),
         ({"context": "two"}, "patch", 5),
         ({"context": "two"}, "none", 3),
+        ({"context": "two", "identify": "always"}, "none", 5),
         ({"state": "absent"}, "delete", 4),
         ({"state": "absent"}, "none", 3),
     ]

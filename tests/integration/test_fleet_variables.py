@@ -72,6 +72,34 @@ def test_an_undefined_variable_in_a_variable_is_named(run: Runner):
     assert all("nobody_knows" in result["msg"] for result in done.results.values())
 
 
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_subscription_is_declared_in_a_variable(run: Runner, adapter: str):
+    """With names, filters and omit in it; an option of the task counts more, and no option is left behind."""
+    declared = {
+        "destination": "https://127.0.0.1:9/events/{{ inventory_hostname }}",
+        "http_headers": {"Authorization": "Basic {{ 'a:b' | b64encode }}"},
+        "context": "declared",
+        "event_types": "{{ omit }}",
+    }
+    task: dict[str, Any] = {"redfleet.events.event_destination": {"declared_in": "wanted", "context": adapter}}
+    if adapter == "module":
+        task["environment"] = {"REDFLEET_ADAPTER": "module"}
+    done = run.play([task], _variables={"wanted": declared}, _flags=("-vvv",))
+    assert done.code == 0, done.output
+    for name, result in done.results.items():
+        held = result["subscription"]
+        assert (held["Destination"], held["Context"]) == (f"https://127.0.0.1:9/events/{name}", adapter)
+    assert "YTpi" not in done.output  # a:b, the secret of the header
+
+
+@pytest.mark.parametrize(("variables", "told"), [({}, "isn't set"), ({"wanted": ["x"]}, "holds no options")])
+def test_a_declaration_that_is_missing_is_named(run: Runner, variables: dict[str, Any], told: str):
+    """Not as options that are missing."""
+    done = run.play([{"redfleet.events.event_destination": {"declared_in": "wanted"}}], _variables=variables)
+    assert done.code != 0
+    assert all(f"The variable wanted {told}" in result["msg"] for result in done.results.values()), done.results
+
+
 def test_the_listeners_are_said_alike():
     """subscribe.yml has two variables of vars/fleet.yml of its own, since a file would be read for every host."""
     shared = yaml.safe_load((ROOT / "playbooks" / "vars" / "fleet.yml").read_text())

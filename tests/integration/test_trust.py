@@ -136,3 +136,6 @@ def test_the_playbook_names_who_can_and_who_cannot(verifying, running, tmp_path)
     assert verdicts == {**dict.fromkeys(PLACES, "changed"), "openbmc": "unsupported", "idrac9": "unsupported"}
     assert verifying.fleet.wait_idle(60)
     assert all(delivers(verifying.fleet, vendor) for vendor in PLACES)
+    again = play("redfleet.events.trust", inventory)
+    assert again.changed() == 0, again.output
+    assert {again.summary()[bmc.name].split()[0] for bmc in verifying.fleet.bmcs} == {"ok", "unsupported"}

@@ -211,6 +211,31 @@ def test_a_proxy_is_used_on_request(monkeypatch: pytest.MonkeyPatch):
     assert proxy.lines() == ["GET http://bmc.invalid/redfish/v1/"]
 
 
+def test_cookies_go_back_to_the_bmc():
+    """Some balance or bind a session by them; without one there is no such header."""
+    routed = lambda _call: (200, {"Set-Cookie": "route=a7; Path=/"}, b"{}")  # noqa: E731 (a script)
+    with serving(routed) as server, RedfishClient(connection(f"http://{server.address}", login_type="basic")) as client:
+        client.get("/x")
+    assert [headers.get("Cookie") for _method, _path, headers in server.seen] == [None, "route=a7"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "asked"),
+    [
+        ("/redfish/v1/x?$expand=.($levels=1)", "/redfish/v1/x?$expand=.($levels=1)"),
+        ("/redfish/v1/Log Entries/1", "/redfish/v1/Log%20Entries/1"),
+        ("/redfish/v1/Ger%C3%A4t", "/redfish/v1/Ger%C3%A4t"),
+        ("/redfish/v1/Gerät", "/redfish/v1/Ger%C3%A4t"),
+        ("/redfish/v1/../v1/x", "/redfish/v1/x"),
+    ],
+)
+def test_what_a_bmc_calls_its_resources_is_quoted(uri: str, asked: str):
+    """As `requests` does it."""
+    with serving() as server, RedfishClient(connection(f"http://{server.address}", login_type="basic")) as client:
+        client.get(uri)
+    assert server.lines()[-1] == f"GET {asked}"
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
 def test_writes_follow_no_redirect(method: str):
     """requests turns a redirected POST into a GET of something else."""

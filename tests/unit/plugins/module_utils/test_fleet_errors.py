@@ -153,6 +153,17 @@ def test_headers_become_one_object_where_a_list_is_the_wrong_type():
     assert more.body["HttpHeaders"] == {"A": "b", "C": "d"}
 
 
+def test_headers_become_one_object_beside_what_the_service_does_not_know():
+    """An iLO 4 that refuses two properties in one answer: one is given up, the credential is not."""
+    body = {**BODY, "HttpHeaders": [{"Authorization": "Basic x"}]}
+    unknown = message("PropertyNotWritableOrUnknown", "DeliveryRetryPolicy")
+    more = amend(body, answer(400, unknown, message("PropertyValueTypeError", "", "HttpHeaders")), DECLARED)
+    assert more is not None
+    assert more.body["HttpHeaders"] == {"Authorization": "Basic x"}
+    assert "DeliveryRetryPolicy" not in more.body
+    assert (more.dropped, more.fatal) == (("DeliveryRetryPolicy",), ())
+
+
 def test_path_secrets_are_masked_by_their_marker():
     """Wherever the listener's path stands in a text; other paths are left alone."""
     secret = "secret-" + "aZ-_9" * 9

@@ -38,6 +38,11 @@ GOOD = {
     "python": "/usr/bin/python3",
     "systemd_running": False,
     "root": True,
+    "firewall": "none",
+    "firewall_sources": [],
+    "firewall_peers": [],
+    "nft": True,
+    "firewalld": False,
 }
 
 
@@ -130,6 +135,12 @@ def test_without_a_certificate_it_is_plain_http():
     made = _listener_config.configuration({}, {**GOOD, "certificate": "", "key": "", "tls": "none"})
     assert made["settings"]["ingest"]["plain_http"] is True
     assert "tls" not in made["settings"]["ingest"]
+
+
+def test_systemd_makes_the_socket_where_selinux_lets_it():
+    """Below /run: the targeted policy has no rule by which systemd makes a socket below /var/lib."""
+    made = _listener_config.configuration({}, {**GOOD, "nginx": True, "systemd": True})
+    assert made["settings"]["ingest"]["bind"] == ["unix:/run/event-listener/ingest.sock"]
 
 
 def test_nginx_in_front_leaves_one_way_in():

@@ -10,6 +10,7 @@ from ..personality import Personality
 from ..records import Record
 from ..resources import ROOT, collection, link
 from ..router import Handler
+from .subscriptions import wants_members
 
 POWER = {"On": "On", "ForceOn": "On", "ForceOff": "Off", "GracefulShutdown": "Off"}
 RESTARTS = ("ForceRestart", "GracefulRestart", "PowerCycle")
@@ -20,16 +21,22 @@ def routes(personality: Personality) -> dict[str, dict[str, Handler]]:
     traits = personality.service
     system, manager = f"{ROOT}/Systems/{traits.system_id}", f"{ROOT}/Managers/{traits.manager_id}"
     return {
-        f"{ROOT}/Systems": {"GET": lambda call: Answer(body=collection(call.path, "ComputerSystem", [link(system)]))},
+        f"{ROOT}/Systems": {"GET": lambda call: _only(call, "ComputerSystem", computer_system, system)},
         system: {"GET": computer_system},
         f"{system}/Actions/ComputerSystem.Reset": {"POST": reset_system},
-        f"{ROOT}/Chassis": {"GET": lambda call: Answer(body=collection(call.path, "Chassis", [link(_chassis(call))]))},
+        f"{ROOT}/Chassis": {"GET": lambda call: _only(call, "Chassis", chassis, _chassis(call))},
         f"{ROOT}/Chassis/{traits.chassis_id}": {"GET": chassis},
-        f"{ROOT}/Managers": {"GET": lambda call: Answer(body=collection(call.path, "Manager", [link(manager)]))},
+        f"{ROOT}/Managers": {"GET": lambda call: _only(call, "Manager", manager_resource, manager)},
         manager: {"GET": manager_resource},
         f"{manager}/Actions/Manager.Reset": {"POST": reset_manager},
         f"{manager}/NetworkProtocol": {"GET": network_protocol, "PATCH": change_network_protocol},
     }
+
+
+def _only(call: Call, kind: str, member: Handler, uri: str) -> Answer:
+    """A collection of one member, as a link or expanded."""
+    found = member(call).body if wants_members(call) else None
+    return Answer(body=collection(call.path, kind, [found if isinstance(found, dict) else link(uri)]))
 
 
 def _system(call: Call) -> str:

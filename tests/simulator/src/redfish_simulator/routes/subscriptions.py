@@ -45,7 +45,7 @@ def collection(call: Call) -> Answer:
     subscriptions = call.bmc.subscriptions.all()
     skip = _skip(call)
     page = subscriptions[skip : skip + traits.page_size] if traits.page_size else subscriptions[skip:]
-    if _expand(call):
+    if wants_members(call):
         members = [shown(call.bmc, subscription) for subscription in page]
     else:
         members = [{"@odata.id": call.bmc.subscription_uri(subscription)} for subscription in page]
@@ -73,7 +73,8 @@ def _skip(call: Call) -> int:
     return int(value)
 
 
-def _expand(call: Call) -> bool:
+def wants_members(call: Call) -> bool:
+    """Whether a collection is to be answered with its members in it ($expand), and the vendor does that."""
     value = call.query.get("$expand")
     support = call.bmc.personality.service.expand
     if value is None or support == "ignored":
