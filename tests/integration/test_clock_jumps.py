@@ -18,6 +18,7 @@ import requests
 from tests.integration.listener_process import RunningListener, wait_for
 
 HOURS = (30, -20, 400, 0)
+PASSWORD = "correct horse battery staple"
 
 
 # What Python runs first in each process of the listener. C code that asks for the time keeps the right one.
@@ -66,6 +67,13 @@ def logged(running: RunningListener) -> list[str]:
     return re.findall(r'"?EventId"?: "?([^",\n]+)', text)
 
 
+def login_works(api: str) -> None:
+    """The lock of the round before, by another clock, doesn't last; then comes the next one."""
+    right, wrong = ({"user": "ann", "password": text} for text in (PASSWORD, "wrong"))
+    wait_for(lambda: requests.post(f"{api}/login", json=right, timeout=60).status_code == 200, 60)
+    wait_for(lambda: requests.post(f"{api}/login", json=wrong, timeout=60).status_code == 429, 60)
+
+
 def is_all(running: RunningListener, stored: list[str]) -> bool:
     """Whether the event log and the text logs hold this, each once."""
     return seen(running) == stored and sorted(logged(running)) == sorted(stored)
@@ -74,7 +82,10 @@ def is_all(running: RunningListener, stored: list[str]) -> bool:
 def test_nothing_is_lost_or_old_after_a_jump(
     listener: Callable[..., RunningListener], clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ):
-    """Events, logs, proofs, silence, readiness, files with an age; and a relay that is killed after a jump."""
+    """Events, logs, proofs, silence, readiness, files with an age; and a relay that is killed after a jump.
+
+    A token for an hour lets in, wrong passwords lock out for seconds, and no heartbeats are missed.
+    """
     settings = {
         "ingest": {"plain_http": True},
         "sinks": {
@@ -86,8 +97,13 @@ def test_nothing_is_lost_or_old_after_a_jump(
         monkeypatch.undo()  # the clock of the tests is nobody's business
         headers = {"Authorization": f"Bearer {running.api_token}"}
         api, stored = running.manage_url + "/api/v1", []
-        document = {"sources": [{"name": "bmc"}]}
+        document = {"sources": [{"name": "bmc", "heartbeat_minutes": 30}]}
         assert requests.patch(f"{api}/sources", json=document, headers=headers, timeout=60).status_code == 200
+        user = f"{api}/users/ann"
+        wish = {"role": "root-admin", "password": PASSWORD}
+        assert requests.put(user, json=wish, headers=headers, timeout=60).status_code == 201
+        made = requests.post(f"{user}/tokens", json={"name": "t", "expires_in": 3600}, headers=headers, timeout=60)
+        token = {"Authorization": f"Bearer {made.json()['secret']}"}
         for hours in HOURS:
             asked = requests.post(f"{api}/proofs", json={"sources": ["bmc"]}, headers=headers, timeout=60).json()
             clock(hours)
@@ -100,6 +116,10 @@ def test_nothing_is_lost_or_old_after_a_jump(
             shown = requests.get(f"{api}/proofs/{asked['batch']}", headers=headers, timeout=60).json()
             assert shown["proofs"][0]["matched"] == "marker", shown
             wait_for(lambda: requests.get(f"{running.manage_url}/health/ready", timeout=60).status_code == 200, 60)
+            assert requests.get(f"{api}/me", headers=token, timeout=60).status_code == 200, hours
+            health = requests.get(f"{api}/sources/bmc", headers=headers, timeout=60).json()["health"]
+            assert health["heartbeats_missed"] == 0, health
+            login_works(api)
         received = [event["received"] for event in running.api("/api/v1/events").json()["events"]]
-        assert len({moment[:10] for moment in received}) > 3, received  # the clock was set
+        assert len({moment[:13] for moment in received}) > 3, received  # the clock was set: other hours, if not days
         assert running.api("/api/v1/events", type="RedfleetEvents.SourceSilent").json()["events"] == []

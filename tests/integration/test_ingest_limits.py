@@ -68,7 +68,7 @@ def answered(connection: socket.socket) -> bytes:
 
 def is_closed(connection: socket.socket) -> bool:
     """Whether the listener closed it without a word."""
-    connection.settimeout(5)
+    connection.settimeout(60)
     try:
         return connection.recv(1) == b""
     except ConnectionResetError:

@@ -70,7 +70,7 @@ def test_a_renewed_certificate_is_used_without_a_cut(listener: Callable[..., Run
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (
-            socket.create_connection(running.address, timeout=5) as raw,
+            socket.create_connection(running.address, timeout=60) as raw,
             context.wrap_socket(raw) as connection,
         ):
             return connection.getpeercert(binary_form=True)

@@ -246,6 +246,7 @@ def test_metrics(running, api, post):
     """Of the log and of the ingest workers, in one scrape."""
     post(EVENT)
     until(lambda: api("/api/v1/events?source=bmc1")["events"])
+    until(lambda: all(sink["lag"] == 0 for sink in api("/api/v1/sinks")["sinks"]))
     text = requests.get(running.manage_url + "/metrics", timeout=60).text
     lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert float(lines["event_listener_log_up"]) == 1
@@ -287,7 +288,7 @@ def test_states_of_resources_by_transition(post, api):
     assert found["since"] == found["seen"] == seen()[1]["received"]
 
 
-@pytest.mark.parametrize("query", ["states=On", "limit=0", "after=x", "limit=1&limit=2"])
+@pytest.mark.parametrize("query", ["state=", "source=,", "states=On", "limit=0", "after=x", "limit=1&limit=2"])
 def test_a_question_about_resources_that_makes_no_sense(api, query):
     assert api(f"/api/v1/resources?{query}", status=400)["detail"]
 

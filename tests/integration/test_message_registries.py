@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -111,6 +112,9 @@ def test_subscribing_reads_what_the_listener_does_not_know(
         assert asked_for_registries(bmcs) == set()
         play(runner, hosts, "registries", "-e", "registries_again=true")
         assert len(asked_for_registries(bmcs)) == len(makes)
+        bmcs.clear_requests()
+        assert not re.search(r"changed=[1-9]", play(runner, hosts, "registries"))
+        assert asked_for_registries(bmcs) == set()
 
         name = bmcs.by_vendor("openbmc")[0].name
         record = {"MessageId": "OpenBMC.0.1.FanRemoved", "MessageArgs": ["fan3"]}

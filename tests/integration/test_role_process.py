@@ -155,8 +155,8 @@ def test_extras_are_another_release(host):
 
 
 @pytest.mark.slow
-def test_nginx_in_front_with_keys_of_both_kinds(host):
-    """One variable each puts nginx there and issues both certificates; again changes nothing; and back."""
+def test_nginx_in_front_with_keys_of_both_kinds_then_a_file(host, tmp_path):
+    """One variable each puts nginx there and issues both certificates; again changes nothing; and back, with a file."""
     variables = {"event_listener_settings": {"nginx": {"enabled": True}}, "event_listener_tls_key_type": "both"}
     done = host.run(**variables)
     assert done.status == 0, done.output
@@ -174,9 +174,14 @@ def test_nginx_in_front_with_keys_of_both_kinds(host):
             assert kind in client.cipher()[0]
     again = host.run(**variables)
     assert (again.status, again.changed()) == (0, 0), again.output
-    back = host.run()
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "9"]
+    named = ["-subj", "/CN=127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, *named], check=True, capture_output=True)
+    own = {"event_listener_tls_certificate": str(certificate), "event_listener_tls_key": str(key)}
+    back = host.run(event_listener_tls="files", **own)
     assert back.status == 0, back.output
-    assert host.post() == 401
+    assert ssl.get_server_certificate(("127.0.0.1", host.port), timeout=60).strip() == certificate.read_text().strip()
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keystone, Neutron and Nova over HTTP, as openstacksdk asks them: password login, catalogue, lists in pages.
 
-Holds ``ports``, ``floating``, ``rules`` and ``servers`` as their APIs show them; ``fail`` makes every answer an error.
+Holds ``ports``, ``floating``, ``rules`` and ``servers`` as their APIs show them; ``fail`` makes every answer an error,
+``nova_fail`` those of Nova for a server, ``delay`` lets it wait for so many seconds.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +30,8 @@ class OpenStackApi:
         self.rules: list[dict[str, Any]] = []
         self.servers: dict[str, str] = {}
         self.asked: list[str] = []
-        self.fail = 0
+        self.fail, self.delay = 0, 0.0
+        self.nova_fail = 0
         self.filters = True  # whether Neutron has port-security-groups-filtering
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -57,6 +60,7 @@ class OpenStackApi:
         @app.before_request
         def _note() -> Response | None:
             self.asked.append(f"{request.method} {request.full_path.rstrip('?')}")
+            time.sleep(self.delay)
             return Response("not now", self.fail) if self.fail else None
 
         self._identity(app)
@@ -70,6 +74,8 @@ class OpenStackApi:
 
         @app.get("/compute/v2.1/servers/<server>")
         def server(server: str) -> Any:
+            if self.nova_fail:
+                return Response("not now", self.nova_fail)
             if server not in self.servers:
                 return jsonify(itemNotFound={"code": 404, "message": "Instance could not be found."}), 404
             return jsonify(server={"id": server, "name": self.servers[server]})

@@ -9,6 +9,7 @@ X-RateLimit-* and X-Concurrency-Limit-* on each answer, 409 with code 1965 (rate
 from __future__ import annotations
 
 import base64
+import contextlib
 import ssl
 import threading
 import time
@@ -194,8 +195,9 @@ def _handler(peer: Qualys) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             for name, value in {**headers, "Content-Type": "text/xml", "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # who asked was killed
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, *_arguments: Any) -> None:
             pass

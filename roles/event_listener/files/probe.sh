@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
-# probe.sh PYTHON RELEASE_DIR USER PID_FILE CERTIFICATE: what the role has to know of a host before it changes anything, as JSON.
+# probe.sh PYTHON RELEASE_DIR USER PID_FILE CERTIFICATE [FOLDER...]: what the role has to know of a host before it changes
+# anything, as JSON. What is asked here in one go needs no module to look at it, each of which is a connection more.
 # PYTHON may be empty: then the distribution's own comes first, because its security updates come by themselves.
 wanted=$1 release=$2 user=$3 pid_file=$4 certificate=$5
+shift 5
 
 # A service account can't run an interpreter below a folder that is closed to others, such as /root/.pyenv.
 usable='import os, sys
@@ -55,12 +57,45 @@ print("rsa" if bytes.fromhex("06092a864886f70d010101") in der else "ecdsa")'
 key=''
 if [ -n "$python" ] && [ -r "$certificate" ]; then key=$("$python" -c "$kind" "$certificate" 2>/dev/null) || key=''; fi
 
+# The firewalls that have something of ours, and those whose rules of ours are loaded: others may have flushed them.
+nft=false firewalld=false firewalls='' loaded=''
+{ command -v nft || [ -x /usr/sbin/nft ]; } >/dev/null 2>&1 && nft=true
+[ "$systemd" = true ] && systemctl --quiet is-active firewalld.service 2>/dev/null && firewalld=true
+if [ -e /etc/systemd/system/event-listener-firewall.service ]; then
+    firewalls='"nftables"'
+    PATH=$PATH:/usr/sbin nft list table inet event_listener >/dev/null 2>&1 && loaded='"nftables"'
+fi
+if [ -e /etc/firewalld/policies/event-listener.xml ]; then
+    firewalls="$firewalls${firewalls:+, }\"firewalld\""
+    firewall-cmd --info-policy=event-listener >/dev/null 2>&1 && loaded="$loaded${loaded:+, }\"firewalld\""
+fi
+
+second_key=false
+for one in "${certificate%.pem}-rsa.pem" "${certificate%.pem}-rsa.key"; do [ -e "$one" ] && second_key=true; done
+
+# Those that are active. The target counts only if it comes with the next boot too.
+active=''
+if [ "$systemd" = true ]; then
+    for unit in $(systemctl list-units --plain --no-legend --state=active 'event-listener*' 2>/dev/null | cut -d' ' -f1); do
+        [ "$unit" = event-listener.target ] && ! systemctl --quiet is-enabled "$unit" 2>/dev/null && continue
+        active="$active${active:+, }\"$unit\""
+    done
+fi
+
+# Whose they are and for whom: what `file` would look at in each.
+folders=''
+for folder; do
+    [ -d "$folder" ] && [ ! -L "$folder" ] && folders="$folders${folders:+, }$(stat -c '"%n": "%U %G %a"' "$folder")"
+done
+
 libc=glibc
 for loader in /lib/ld-musl-*; do [ -e "$loader" ] && libc=musl; done
 
 printf '{"python": "%s", "python_version": "%s", "ensurepip": %s, "installed": %s, "running": %s, ' \
     "$python" "$version" "$ensurepip" "$installed" "$running"
+printf '"active": [%s], "folders": {%s}, "second_key": %s, ' "$active" "$folders" "$second_key"
 printf '"source_units": %s, "key": "%s", ' "$source_units" "$key"
+printf '"nft": %s, "firewalld": %s, "firewalls": [%s], "firewalls_loaded": [%s], ' "$nft" "$firewalld" "$firewalls" "$loaded"
 printf '"nginx": %s, "nginx_units": %s, "wheels": "%s %s %s", ' "$nginx" "$nginx_units" "${version%.*}" "$(uname -m)" "$libc"
 printf '"systemd": %s, "units": %s, "apt": %s, "user_group": "%s", "own_account": %s, "uid": %s}\n' \
     "$systemd" "$units" "$apt" "$group" "$own_account" "$(id -u)"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Prove from the listener's host that it works: prove.py SECONDS MANAGE_BIND CERTIFICATE BIND [BIND ...].
 
-Waits up to SECONDS until every address answers a POST without credentials with 401, over TLS with the very
-certificate in the PEM file CERTIFICATE (empty: over plain HTTP), and `/health/ready` answers 200. Prints one line per
-address; exits with 1 and the reason when one of them doesn't.
+Waits up to SECONDS until every address answers a POST without credentials with 401 (or 403, where this host isn't in
+`ingest.allowed_networks`), over TLS with the very certificate in the PEM file CERTIFICATE (empty: over plain HTTP), and
+`/health/ready` answers 200. Prints one line per address; exits with 1 and the reason when one of them doesn't.
 """
 
 from __future__ import annotations
@@ -71,11 +71,13 @@ def prove_ingest(bind: str, certificate: str) -> str:
         status = client.getresponse().status
     finally:
         client.close()
-    if status != http.HTTPStatus.UNAUTHORIZED:
+    refusals = {
+        http.HTTPStatus.UNAUTHORIZED: "asks for credentials",
+        http.HTTPStatus.FORBIDDEN: "refuses this host, which isn't in ingest.allowed_networks",
+    }
+    if status not in refusals:
         raise NotProvenError(f"{bind} answers a POST without credentials with {status} instead of 401")
-    return (
-        f"{bind} answers {'with the deployed certificate' if certificate else 'without TLS'} and asks for credentials"
-    )
+    return f"{bind} answers {'with the deployed certificate' if certificate else 'without TLS'} and {refusals[status]}"
 
 
 def prove_ready(bind: str) -> str:

@@ -45,26 +45,26 @@ def test_pause_resume_replay_rejected(tmp_path, peer):
         wait_until(lambda: relay.state("bus")[0] == "paused", "the lane stopped", 60)
         assert "paused" in command(tmp_path, sinks, "sinks")
         relay.feed(10)
-        wait_until(lambda: relay.json_lines() == 20, "the neighbour goes on")
+        wait_until(lambda: relay.json_lines() == 21, "the neighbour goes on")
         assert len(peer.received()) == 10
         (row,) = [row for row in command(tmp_path, sinks, "sinks", "--seconds", "0.1").splitlines() if "paused" in row]
-        assert re.search(r" 10 events, \d+\.\d s +0/s +10 +0 +paused", row)
+        assert re.search(r" 11 events, \d+\.\d s +0/s +10 +0 +paused", row)
         assert "goes on" in command(tmp_path, sinks, "sink", "resume", "bus")
         relay.wait_for("bus")
         assert "wasn't paused" in command(tmp_path, sinks, "sink", "resume", "bus")
 
         replay = ("sink", "replay", "bus", "--from")
-        assert "12 events are looked at again" in command(tmp_path, sinks, *replay, logged[8].id)
-        wait_until(lambda: len(peer.received()) == 32, "they came again", 60)
-        assert peer.received()[20] == logged[8]
+        assert "14 events are looked at again" in command(tmp_path, sinks, *replay, logged[8].id)
+        wait_until(lambda: len(peer.received()) == 37, "they came again", 60)
+        assert peer.received()[22] == logged[8]
         start = rfc3339(relay.store.queries.get(logged[0].id).received_ns)
-        assert "20 events are looked at again" in command(tmp_path, sinks, *replay, start)
-        wait_until(lambda: len(peer.received()) == 52, "all came again", 60)
+        assert "23 events are looked at again" in command(tmp_path, sinks, *replay, start)
+        wait_until(lambda: len(peer.received()) == 61, "all came again", 60)
 
         peer.answers = [lambda _body: (400, {})] * 100
         relay.feed(1)
         relay.wait_for("bus")
-        assert "event 21: 127.0.0.1" in command(tmp_path, sinks, "sink", "rejected", "bus")
+        assert "event 25: 127.0.0.1" in command(tmp_path, sinks, "sink", "rejected", "bus")
 
 
 def test_what_cannot_be_done_is_said(tmp_path, peer):

@@ -63,7 +63,7 @@ def test_an_answer_that_passes_is_tried_again_soon(tmp_path, peer, status):
     with RunningRelay(tmp_path, with_settings(peer)) as relay:
         relay.feed(3)
         relay.wait_for("bus")
-        assert relay.store.cursors.rejected("bus") == []
+        assert relay.store.rejections.list("bus") == []
         assert_arrived(relay.logged(), peer.received())
 
 
@@ -88,7 +88,7 @@ def test_wrong_settings_are_said_and_tried_slowly(tmp_path, peer, status, hint):
         wait_until(lambda: relay.state("bus")[0] == "paused", "the lane stopped")
         relay.store.cursors.resume("bus")
         relay.wait_for("bus")
-        assert relay.store.cursors.rejected("bus") == []
+        assert relay.store.rejections.list("bus") == []
         assert_arrived(relay.logged(), peer.received())
 
 
@@ -99,7 +99,7 @@ def test_a_server_that_refuses_everything_costs_nothing(tmp_path, peer, status):
     with RunningRelay(tmp_path, with_settings(peer)) as relay:
         relay.feed(10)
         wait_until(lambda: "it has taken no event yet" in relay.state("bus")[1], lambda: str(relay.state("bus")))
-        assert relay.store.cursors.rejected("bus") == []
+        assert relay.store.rejections.list("bus") == []
         peer.answers = []
         relay.store.cursors.rewind("sink:bus", "bus", 0)
         relay.wait_for("bus")
@@ -113,7 +113,7 @@ def test_a_refused_event_at_the_very_beginning_is_found_too(tmp_path, peer):
         relay.feed(2, Message="poison")
         relay.feed(3)
         relay.wait_for("bus")
-        assert [item.unit_seq for item in relay.store.cursors.rejected("bus")] == [2, 1]
+        assert [item.unit_seq for item in relay.store.rejections.list("bus")] == [2, 1]
         assert_arrived(relay.logged()[2:], peer.received())
 
 
@@ -138,7 +138,7 @@ def test_the_refused_event_is_found_among_the_others(tmp_path, peer):
         relay.feed(1, Message="poison")
         relay.feed(20)
         relay.wait_for("bus")
-        rejected = relay.store.cursors.rejected("bus")
+        rejected = relay.store.rejections.list("bus")
         logged = relay.logged()
     assert [(item.unit_seq, "answers 422" in item.reason) for item in rejected] == [(21, True)]
     assert_arrived(logged[:20] + logged[21:], peer.received())
@@ -149,7 +149,7 @@ def test_a_batch_that_is_too_large_is_sent_in_parts(tmp_path, peer):
     with RunningRelay(tmp_path, with_settings(peer)) as relay:
         relay.feed(100)
         relay.wait_for("bus")
-        assert relay.store.cursors.rejected("bus") == []
+        assert relay.store.rejections.list("bus") == []
         assert_arrived(relay.logged(), peer.received())
 
 

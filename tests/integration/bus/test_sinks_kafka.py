@@ -87,7 +87,7 @@ def test_a_record_that_is_too_large_is_quarantined_and_the_others_arrive(tmp_pat
         relay.feed(3)
         relay.wait_for("bus")
         logged = relay.logged()
-        rejected = relay.store.cursors.rejected("bus")
+        rejected = relay.store.rejections.list("bus")
         assert [(item.unit_seq, "too large" in item.reason.lower()) for item in rejected] == [(4, True)]
     expected = {item.id for item in logged[:3] + logged[4:]}
     assert {item.id for item in peer.received()} == expected

@@ -130,5 +130,5 @@ def test_what_cannot_be_made_short_enough_is_listed_and_passed(tmp_path, rsyslog
         relay.feed(1, Message="x" * 5000)
         relay.feed(2)
         relay.wait_for("bus")
-        assert [item.unit_seq for item in relay.store.cursors.rejected("bus")] == [3]
+        assert [item.unit_seq for item in relay.store.rejections.list("bus")] == [3]
         wait_until(lambda: len(peer.records()) == 4, "the others arrived")

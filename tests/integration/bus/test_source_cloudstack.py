@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 
@@ -11,6 +12,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from event_listener.event import Category, State
+from pika.exceptions import AMQPError
 
 from tests.integration.bus.source_harness import RunningSource
 from tests.services.service import wait_until
@@ -42,10 +44,18 @@ class Bus:
             "hosts": [str(rabbitmq.address)], "username": rabbitmq.username, "password": {"file": str(password)},
             "queue": self.tag, "exchange": f"{self.tag}.events",
         }  # fmt: skip
-        self.connection = pika.BlockingConnection(pika.URLParameters(rabbitmq.url()))
+        self.url, self.connection = rabbitmq.url(), None
+        self.connect()
+        self.channel.exchange_declare(self.settings["exchange"], "topic", durable=True)
+
+    def connect(self):
+        """Also after a crash of RabbitMQ."""
+        if self.connection is not None:
+            with contextlib.suppress(AMQPError):
+                self.connection.close()
+        self.connection = pika.BlockingConnection(pika.URLParameters(self.url))
         self.channel = self.connection.channel()
         self.channel.confirm_delivery()
-        self.channel.exchange_declare(self.settings["exchange"], "topic", durable=True)
 
     def publish(self, body, key):
         plain = pika.BasicProperties(content_type="text/plain", delivery_mode=2, priority=0)
@@ -101,6 +111,38 @@ def test_only_what_is_bound_is_taken(bus, make):
     assert (found.category, found.source) == (Category.ALERT, "cloud1")
 
 
+def alerts(first, count):
+    """Numbered alerts."""
+    return [{**BODIES[Category.ALERT], "subject": f"alert {number}"} for number in range(first, first + count)]
+
+
+def killed_in_the_middle(peer, source):
+    """End the peer as a crash does, while the source is taking what waits for it, and start it again."""
+    wait_until(source.events, "nothing arrives", 60)
+    peer.kill()
+    wait_until(lambda: not source.report.up, "the lost connection isn't noticed", 60)
+    peer.start()
+
+
+def test_a_crash_of_rabbitmq_in_the_middle_loses_nothing(rabbitmq, bus, make):
+    """Our queue is durable: what was confirmed to the sender is stored once, though part of it was delivered twice."""
+    source = make("cloudstack", {**bus.settings, "prefetch": 10})
+    with source:  # makes the queue
+        source.wait_up()
+    for body in alerts(0, 1000):
+        bus.publish(body, KEYS[Category.ALERT])
+    # What was declared is only buffered until the next dump.
+    rabbitmq.control("eval", "mnesia:sync_log().")
+    with source:
+        killed_in_the_middle(rabbitmq, source)
+        bus.connect()
+        for body in alerts(1000, 100):
+            bus.publish(body, KEYS[Category.ALERT])
+        found = source.wait_for(1100)
+        wait_until(lambda: bus.channel.queue_declare(bus.tag, passive=True).method.message_count == 0, "some are left")
+    assert sorted(event.message for event in found) == sorted(one["subject"] for one in alerts(0, 1100))
+
+
 @pytest.fixture
 def topic(kafka):
     return made_topic(kafka, f"cs{secrets.token_hex(4)}")
@@ -134,6 +176,51 @@ def test_kafka_is_read_from_the_beginning_and_committed_after_the_store(kafka, t
         found = source.wait_for(6)
     assert [event.message for event in found[5:]] == ["later"]
     assert source.report.lost == 0
+
+
+def test_a_crash_of_kafka_in_the_middle_loses_nothing(kafka, topic, make):
+    """Offsets are committed after the store, and a message is known by its place: each is stored once."""
+    servers = {"bootstrap.servers": str(kafka.address), "session.timeout.ms": 6000}
+    settings = {"topic": topic, "group": topic, "properties": servers, "prefetch": 10, "timeout": 2}
+    source = make("cloudstack_kafka", settings)
+    produce(kafka, topic, *alerts(0, 1000))
+    with source:
+        killed_in_the_middle(kafka, source)
+        produce(kafka, topic, *alerts(1000, 100))
+        found = source.wait_for(1100, 120)
+        wait_until(lambda: source.report.depth == 0, lambda: f"not committed: {source.report}", 60)
+    assert sorted(event.message for event in found) == sorted(one["subject"] for one in alerts(0, 1100))
+    assert source.report.lost == 0
+
+
+def test_two_sources_share_a_topic(kafka, topic, make, tmp_path):
+    """A second one of the same group takes part of the partitions; nobody begins anew for it, and nothing is missed."""
+    settings = {"topic": topic, "group": topic, "properties": {"bootstrap.servers": str(kafka.address)}, "prefetch": 10}
+    first = make("cloudstack_kafka", settings)
+    (tmp_path / "second").mkdir()
+    second = RunningSource(tmp_path / "second", "cloudstack_kafka", settings)
+    produce(kafka, topic, *alerts(0, 500))
+    with first:
+        wait_until(first.events, "nothing arrives", 60)
+        with second:
+            second.wait_up()
+            sent = 500
+
+            def has_its_part():
+                nonlocal sent
+                produce(kafka, topic, *alerts(sent, 20))
+                sent += 20
+                return second.events()
+
+            wait_until(has_its_part, "the second one gets nothing", 60, 0.5)
+            wanted = {one["subject"] for one in alerts(0, sent)}
+            wait_until(
+                lambda: {event.message for event in [*first.events(), *second.events()]} == wanted,
+                "some are missing", 60,
+            )  # fmt: skip
+            assert first.report.up
+            assert second.report.up
+    second.close()
 
 
 def test_what_kafka_removed_before_it_was_taken_is_told(kafka, make):

@@ -6,6 +6,7 @@ from argparse import Namespace
 from tests.benchmarks import notifications
 
 
-def test_notifications_with_kills(tmp_path, rabbitmq):
-    """The short version of tests/benchmarks/notifications.py."""
-    assert notifications.run(tmp_path, rabbitmq, Namespace(count=800, kills=4, broker_kills=0, seed=7)) == 0
+def test_notifications_with_kills(tmp_path, rabbitmq, postgresql):
+    """The short version of tests/benchmarks/notifications.py: source, relay, RabbitMQ and database, once each."""
+    options = Namespace(count=800, kills=4, queue_type="quorum", seed=7, minutes=5)
+    assert notifications.Run(options, tmp_path, rabbitmq, postgresql)() == 0

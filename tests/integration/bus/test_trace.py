@@ -78,6 +78,8 @@ def test_the_way_of_an_event(tmp_path, peers):
         assert (by_sink["bus"]["state"], "paused" in by_sink["bus"]["reason"]) == ("waiting", True)
         text = command(tmp_path, sinks, "trace", waiting, routes=routes)
         assert f"{waiting}  bmc4  ResourceEvent.ResourceChanged" in text
+        assert relay.store.rejections.give_up(1, 1) == 1
+        assert traced(poison)[1]["bus"]["state"] == "passed"  # not confirmed: nobody knows any more
         assert "not routed" in text
         assert "quarantine list" in command(tmp_path, sinks, "trace", "nothing", routes=routes, status=1)
 

@@ -16,7 +16,7 @@ from event_listener.routes import Selector
 from event_listener.settings_alerts import AlertPurge, AlertRule, AlertSettings, JobSettings
 from event_listener.settings_bus import Publish
 from event_listener.store import AlertQuery, AlertsRefusedError, Query, Store
-from event_listener.store.actions import Actor, record
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.own import own_arrival
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -324,8 +324,8 @@ def test_what_the_listener_finds_itself(store):
     failing(store)
     with store._backend.write() as connection:
         for _try in range(3):
-            record(connection, Actor("bob", "x"), "USER.LOGIN", ("User", "bob"), Owner(), failed="wrong password")
-        record(connection, Actor("eve", "x"), "USER.LOGIN", ("User", "eve"), Owner(), failed="wrong password")
+            record(connection, told(Actor("bob", "x"), "USER.LOGIN", ("User", "bob"), Owner(), failed="wrong password"))
+        record(connection, told(Actor("eve", "x"), "USER.LOGIN", ("User", "eve"), Owner(), failed="wrong password"))
     clock.wait(299)
     turn(*two)
     assert {alert.rule for alert in log.alerts()} == {"source-silent", "failed-logins"}
@@ -344,7 +344,7 @@ def test_what_the_listener_finds_itself(store):
     store.log.add([msgspec.structs.replace(arrival(2, records=(ended,)), received_ns=clock.now, journal_id="b")])
     store.log.add([own_arrival("SourceBack", "", unique="2", now_ns=clock.now, about="bmc7")])
     with store._backend.write() as connection:
-        record(connection, Actor("bob", "x"), "USER.LOGIN", ("User", "bob"), Owner())
+        record(connection, told(Actor("bob", "x"), "USER.LOGIN", ("User", "bob"), Owner()))
     turn(*two)
     assert [alert.rule for alert in log.alerts(state=("open",))] == ["failed-logins"], (
         "a guess that succeeds is no good news"
@@ -371,6 +371,23 @@ def test_other_words_of_the_listener(store):
     log = Log(store)
     store.log.add([own_arrival("EventsRefused", "lost", unique="x", now_ns=1, level=Level.ERROR)])
     assert [(alert.rule, alert.type) for alert in log.follow()] == [("listener", "RedfleetEvents.EventsRefused")]
+
+
+def test_a_bmc_that_says_what_it_lost(store):
+    """It dropped events, or ended our subscription; ids that jump prove nothing and raise nothing."""
+    log = Log(store)
+    said = [
+        Record(type=f"Base.{key}", level=Level.WARN, resource_id=key, record={})
+        for key in ("EventBufferExceeded", "SubscriptionTerminated", "Success")
+    ]
+    jump = [Record(type="OpenBMC.0.PowerSupply", event_id=number, record={}) for number in ("5", "4", "99")]
+    found = log.put(*said, *jump)
+    assert {(alert.rule, alert.type) for alert in found} == {
+        ("events-lost", "Base.EventBufferExceeded"),
+        ("events-lost", "Base.SubscriptionTerminated"),
+    }
+    log.put(healthy("EventBufferExceeded"))
+    assert {alert.state for alert in log.alerts()} == {"open"}
 
 
 def test_old_ones_are_removed(store):

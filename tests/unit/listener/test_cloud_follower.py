@@ -44,8 +44,8 @@ def follow(api, store, tmp_path):
     """Makes followers, as restarts of the process do."""
     opened = []
 
-    def made():
-        account = Enrich(clouds_file=str(api.clouds_yaml(tmp_path)), cloud="tests", requests_per_second=1000)
+    def made(**more):
+        account = Enrich(clouds_file=str(api.clouds_yaml(tmp_path)), cloud="tests", requests_per_second=1000, **more)
         opened.append(Neutron(account))
         follower = Follower(store.cloud("openstack", TYPES), opened[-1], threading.Event())
         follower.step()
@@ -139,17 +139,19 @@ def test_ports_that_gain_and_lose_groups(follow, notify, store):
     ]
 
 
-def test_an_unreachable_keystone_delays_and_drops_nothing(follow, notify, store, api):
+@pytest.mark.parametrize("trouble", [{"fail": 503}, {"delay": 6.0}], ids=["unreachable", "slow"])
+def test_an_unreachable_keystone_delays_and_drops_nothing(follow, notify, store, api, trouble):
     """Also over a restart; what can't be asked now is asked again, in order, and told once."""
-    follower = follow()
-    api.fail = 503
+    follower = follow(timeout=2.0)
+    for name, value in trouble.items():
+        setattr(api, name, value)
     for number in range(3):
         rule = {**RULE, "id": f"r{number}"}
         notify("security_group_rule.create.end", {"security_group_rule": rule})
     with pytest.raises(CloudError, match="the cloud tests"):
         follower.step()
     assert told(store) == []
-    api.fail = 0
+    api.fail, api.delay = 0, 0.0
     second = follow()  # a restart
     until(lambda: not second.step())
     assert [details(event)["security_group_rule"]["id"] for event in told(store)] == ["r0", "r1", "r2"]
@@ -165,6 +167,33 @@ def test_a_storm_of_changes_asks_once(follow, notify, store, api):
     assert len(told(store)) == 50
     lists = [one for one in api.asked[before:] if "/ports" in one]
     assert len(lists) == 2, lists  # two pages of one answer
+
+
+def test_a_name_that_nova_could_not_tell_is_asked_again_soon(api, tmp_path, monkeypatch):
+    """A 503 isn't kept as long as a name, or as that there is no such server; a name is kept through it."""
+    cloud = Neutron(Enrich(clouds_file=str(api.clouds_yaml(tmp_path)), cloud="tests", requests_per_second=1000))
+    passed = 0.0
+    clock = time.monotonic
+    monkeypatch.setattr("event_listener.cloud.neutron.time.monotonic", lambda: clock() + passed)
+
+    def names(group):
+        return [port.server for port in cloud.ports_of(group, time.time_ns()) if port.id in ("p1", "p4")]
+
+    api.ports.append(port("p4", ["g4"], "10.0.0.4", server="gone"))
+    api.nova_fail = 503
+    assert names("g1") == [""]
+    api.nova_fail = 0
+    assert names("g1") == [""], "asked again at once"
+    passed += 11
+    assert names("g1") == ["web1"]
+    assert names("g4") == [""]
+    api.servers["gone"] = "back"
+    passed += 11
+    assert names("g4") == [""], "asked again for a server that Nova doesn't know"
+    passed += 300
+    api.nova_fail = 503
+    assert names("g1") == ["web1"], "forgot a name because of an error"
+    cloud.close()
 
 
 def test_neutron_without_the_filter(follow, notify, store, api):

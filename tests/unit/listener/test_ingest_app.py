@@ -301,4 +301,4 @@ class Answer:
 
         answer = listener.client.application(environ, start_response)
         self.body = b"".join(answer)
-        answer.close()
+        getattr(answer, "close", lambda: None)()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -107,6 +108,23 @@ def test_a_directory_that_is_gone_is_unavailable_then_back(tmp_path: Path, write
     (tmp_path / "away").rename(tmp_path / "journal")
     assert writer.append([entry()]) == [2]
     writer.check()
+
+
+def test_a_closed_one_leaves_no_file_open(tmp_path: Path):
+    """Readiness probes and the relay's threads open one every few seconds, for months."""
+
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    Journal(tmp_path).close()  # it makes its directory
+    before = descriptors()
+    for _ in range(3):
+        writer = Journal(tmp_path, create=False)
+        writer.append([entry()])
+        writer.close()
+        with JournalReader(tmp_path) as reader:
+            assert reader.read_after(0)
+    assert descriptors() == before
 
 
 def test_a_full_disk_is_unavailable(tmp_path: Path):

@@ -57,7 +57,7 @@ def test_what_is_rejected_is_noted_and_passed(store):
     with Running(sink, store):
         until(lambda: store.cursors.get("sink:destination") == 4)
     assert sink.taken == [1, 3, 4]
-    assert [(item.unit_seq, item.reason) for item in store.cursors.rejected("destination")] == [(2, "too large")]
+    assert [(item.unit_seq, item.reason) for item in store.rejections.list("destination")] == [(2, "too large")]
 
 
 def test_a_failing_sink_is_visible_and_said_once(store, caplog):
@@ -208,7 +208,7 @@ def test_what_waited_too_long_is_skipped_noted_and_counted(store, caplog):
     (told,) = store.log.read_events_after(3, 10)
     assert (told.type, told.level, told.resource_id) == ("RedfleetEvents.SinkSkipped", "ERROR", "destination")
     assert "for 2 events" in told.message
-    assert "2 events up to this one waited longer than retain_for" in store.cursors.rejected("destination")[0].reason
+    assert "2 events up to this one waited longer than retain_for" in store.rejections.list("destination")[0].reason
     assert "half of retain_for" in caplog.text
 
 

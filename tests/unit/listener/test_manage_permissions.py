@@ -5,13 +5,15 @@ import itertools
 import re
 
 import pytest
-from event_listener.event import Observation, Record
+from event_listener.alert_rules import Rulebook
+from event_listener.event import Category, Level, Observation, Record, State
 from event_listener.manage import create_app
 from event_listener.policy import RIGHTS, Action, Owner, Reach, Role
 from event_listener.registry import changes
 from event_listener.settings import ApiToken, Manage, Settings
+from event_listener.settings_alerts import AlertSettings
 from event_listener.settings_base import Secret
-from event_listener.store import Arrival, open_store
+from event_listener.store import Arrival, Delivery, open_store
 
 from tests.api_contract import JudgedClient
 
@@ -42,24 +44,66 @@ def arrival(marker, owner, number, **fields):
     )  # fmt: skip
 
 
+def observed(marker):
+    """What a source says of a resource."""
+    seen = (Observation("power", "On"),)
+    return Record(type="Test.Event", resource_id=f"/r/res-{marker}", message=f"msg-{marker}", observed=seen, record={})
+
+
+def fails(marker):
+    """What raises an alert, and is a job that ended."""
+    return Record(
+        category=Category.ALERT, type="Vendor.FanFailed", level=Level.ERROR, resource_id=f"/r/res-{marker}",
+        message=f"msg-{marker}", start_id=f"job-{marker}", state=State.COMPLETED, record={},
+    )  # fmt: skip
+
+
+def delivery(marker, webhook):
+    names = ("message_id", "event_id", "event_type", "event_owner", "content_type")
+    told = dict.fromkeys(names, f"msg-{marker}")
+    return Delivery(id=f"whd-{marker}", webhook=webhook, payload=b"{}", created_ns=1000, **told)
+
+
+def called(app, store):
+    """A webhook of each owner, with a delivery; returns their ids."""
+    made = {}
+    for marker, owner in OWNERS.items():
+        place = {"domain": owner.domain, "account": owner.account}
+        body = {"name": f"hook-{marker}", "url": f"https://hook-{marker}.example/", **place}
+        made[marker] = asked(app, ROOT, "POST", "/api/v1/webhooks", json=body).get_json()["webhook"]["id"]
+    lease = store.cursors.acquire("webhooks", "test", 60)
+    for marker, webhook in made.items():
+        moved = {webhook: store.webhooks.place(webhook).position}
+        store.deliveries.expand(lease, moved, 1, [delivery(marker, webhook)])
+    store.cursors.release(lease)
+    return made
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """The application; of each owner a source, an event, a resource, a quarantined payload, a user and its token."""
+    """The application; of each owner a source with what it told, a user and its token, a webhook."""
     directory = tmp_path_factory.mktemp("permissions")
     (directory / "token").write_text(ROOT)
     token = ApiToken(name="ci", token=Secret(file=str(directory / "token")))
     app = create_app(Settings(state_dir=str(directory), manage=Manage(tokens=[token])))
     app.test_client_class = JudgedClient
     with open_store(directory) as store:
+        store.jobs.reader.begin()
+        alerts = store.alerts.reader(Rulebook(AlertSettings()))
+        alerts.reader.begin()
         for marker, owner in OWNERS.items():
             store.sources.upsert(changes([{"name": f"src-{marker}", "domain": owner.domain, "account": owner.account}]))
-            seen = (Observation("power", "On"),)
-            record = Record(
-                type="Test.Event", resource_id=f"/r/res-{marker}", message=f"msg-{marker}", observed=seen, record={}
-            )
-            store.log.write([arrival(marker, owner, 1, records=(record,))], f"journal:{marker}", 1)
+            store.log.write([arrival(marker, owner, 1, records=(observed(marker),))], f"journal:{marker}", 1)
             store.log.write([arrival(marker, owner, 2, problem=f"odd-{marker}")], f"journal:{marker}", 2)
+            store.log.write([arrival(marker, owner, 3, records=(fails(marker),))], f"journal:{marker}", 3)
+        while any([store.jobs.follow(), alerts.follow()]):
+            pass
         held = {item.source.removeprefix("src-"): item.seq for item in store.quarantine.list()}
+        hooks = called(app, store)
+    by_source = {
+        kind: {one["source"]: one["id"] for one in asked(app, ROOT, "GET", f"/api/v1/{kind}").get_json()[kind]}
+        for kind in ("alerts", "jobs")
+    }
     ids = {}
     for marker, owner in OWNERS.items():
         fields = {"role": "user", "domain": owner.domain, "account": owner.account or "ops"}
@@ -68,13 +112,16 @@ def world(tmp_path_factory):
         ids[marker] = {
             "name": [f"src-{marker}", f"usr-{marker}", fields["account"]],
             "event_id": [f"{marker}-1-0"], "seq": [str(held[marker])], "token_id": [made["id"]],
+            "alert_id": [by_source["alerts"][f"src-{marker}"]], "job_id": [by_source["jobs"][f"src-{marker}"]],
+            "webhook_id": [hooks[marker]], "delivery_id": [f"whd-{marker}"],
         }  # fmt: skip
     return app, ids
 
 
 def asked(app, token, method, path, **options):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return app.test_client().open(path, method=method, headers=headers, **options)
+    # Buffered: read to its end and closed, as a server does, so that the next export may begin.
+    return app.test_client().open(path, method=method, headers=headers, buffered=True, **options)
 
 
 def token_of(app, role, actions=None):
@@ -134,7 +181,8 @@ def test_a_token_with_a_limit_is_for_that_alone(world, action):
 
 def state(app):
     """All that could have been changed, as root sees it."""
-    paths = ("users", "domains", "accounts", "sources", "quarantine", "resources", "events?type=Test.Event")
+    paths = ("users", "domains", "accounts", "sources", "quarantine", "resources", "events?type=Test.Event", "alerts",
+             "jobs", "webhooks", "webhook-deliveries", "events?type=Test.Event&archived=true")  # fmt: skip
     return [asked(app, ROOT, "GET", f"/api/v1/{path}").get_json() for path in paths]
 
 
@@ -157,6 +205,68 @@ def test_ids_of_others_are_as_unknown_ones(world, role):
     assert state(app) == before
 
 
+def test_no_kind_of_id_is_left_out(world):
+    """What somebody adds tomorrow gets an id of each owner in this world, too."""
+    app, ids = world
+    for _method, path, operation in operations(app):
+        if any(
+            RIGHTS[Action(operation["x-action"])][role] is not Reach.NOTHING
+            for role in REACHED.keys() - {Role.ROOT_ADMIN}
+        ):
+            assert set(re.findall(r"{(\w+)}", path)) <= ids["mine"].keys(), path
+
+
+def deeds(ids, marker):
+    """What changes several at once, by the ids of somebody and by filters that have only that one's things."""
+    event, alert, webhook = ids["event_id"], ids["alert_id"], ids["webhook_id"][0]
+    for deed in ("archive", "delete"):
+        yield "POST", f"/api/v1/events/{deed}", {"json": {"id": event}}
+        yield "POST", f"/api/v1/events/{deed}", {"json": {"source": [f"src-{marker}"]}}
+        yield (
+            "POST",
+            f"/api/v1/events/{deed}",
+            {"json": {"domain": [OWNERS[marker].domain], "keyword": f"msg-{marker}"}},
+        )
+    for deed in ("acknowledge", "resolve", "archive", "delete"):
+        yield "POST", "/api/v1/alerts/actions", {"json": {"action": deed, "ids": alert}}
+        yield "POST", "/api/v1/alerts/actions", {"json": {"action": deed, "filter": {"source": [f"src-{marker}"]}}}
+    for query in ({"id": f"whd-{marker}"}, {"webhook": webhook}, {"event_id": f"msg-{marker}"}):
+        yield "DELETE", "/api/v1/webhook-deliveries", {"query_string": query}
+
+
+@pytest.mark.parametrize("role", [Role.USER, Role.DOMAIN_ADMIN])
+def test_no_deed_touches_what_is_others(world, role):
+    """Events, alerts and deliveries, by ids and by filters: refused, or none is affected."""
+    app, ids = world
+    token = token_of(app, role)
+    before = state(app)
+    for marker in OWNERS.keys() - REACHED[role]:
+        for method, path, options in deeds(ids[marker], marker):
+            answer = asked(app, token, method, path, **options)
+            done = answer.get_json().keys() & {"affected", "deleted"}
+            counted = [answer.get_json()[name] for name in done]
+            assert answer.status_code in (403, 404) or counted == [0], (method, path, options, answer.text)
+            assert f"hook-{marker}" not in answer.text
+    assert state(app) == before
+
+
+@pytest.mark.parametrize("role", [Role.USER, Role.DOMAIN_ADMIN])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_nobody_goes_on_in_the_pages_of_others(world, role, order):
+    """Root's cursor is a place in the log, not a right; whichever end comes first."""
+    app, _ids = world
+    token, cursor = token_of(app, role), None
+    shown = set()
+    for _page in OWNERS:
+        query = {"type": "Test.Event", "order": order, "limit": 1, **({"cursor": cursor} if cursor else {})}
+        seen = asked(app, token, "GET", "/api/v1/events", query_string=query).get_json()["events"]
+        shown |= {event["source"].removeprefix("src-") for event in seen}
+        cursor = asked(app, ROOT, "GET", "/api/v1/events", query_string=query).get_json().get("cursor")
+        if cursor is None:
+            break
+    assert shown == REACHED[role]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("role", [Role.USER, Role.DOMAIN_ADMIN])
 def test_no_question_shows_what_is_others(world, role):
@@ -173,10 +283,11 @@ def test_no_question_shows_what_is_others(world, role):
             # A refusal says what was asked, and nothing more.
             text = answer.text if answer.status_code == 200 else ""
             for marker in foreign:
-                assert not re.search(rf"\b(src|adr|msg|odd|res|usr|tok)-{marker}\b", text), (path, query)
-            shown |= {path} if re.search(r"\b(src|usr)-mine\b", text) else set()
-    wanted = {f"/api/v1/{name}" for name in ("events", "sources", "resources", "quarantine")}
-    assert shown >= (wanted if role is Role.USER else {*wanted, "/api/v1/users"})
+                assert not re.search(rf"\b(src|adr|msg|odd|res|usr|tok|hook|job|whd)-{marker}\b", text), (path, query)
+            shown |= {path} if re.search(r"\b(src|usr|hook|whd)-mine\b", text) else set()
+    wanted = {f"/api/v1/{name}" for name in ("events", "events/export", "events/export/json", "sources", "resources")}
+    wanted |= {f"/api/v1/{name}" for name in ("quarantine", "jobs", "webhooks", "webhook-deliveries")}
+    assert shown >= (wanted if role is Role.USER else {*wanted, "/api/v1/users", "/api/v1/alerts"})
 
 
 def questions(operation, ids):

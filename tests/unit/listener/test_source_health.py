@@ -179,3 +179,22 @@ def test_another_board_or_a_reused_address_is_told(host):
     board, address = host.store.log.read_events_after(0, 10)
     assert board.message == "b is another board: its serial was s1 and is s2."
     assert address.message == "The address 192.0.2.1 of a is that of b now."
+
+
+def test_a_source_that_was_heard_by_a_later_clock_can_fall_silent(host):
+    """The clock was two weeks ahead when it spoke last, and was set back: from then on it is waited for."""
+    host.hear("dead")
+    host.now += 20_000 * MINUTES
+    host.hear("beats")
+    host.wait(1)
+    host.now -= 20_000 * MINUTES
+    host.wait(29)
+    host.hear("dead")
+    assert host.told == []
+    host.wait(5)
+    assert host.told == [("SourceSilent", "beats")]
+    host.wait(20)
+    assert host.told == [("SourceSilent", "beats")]
+    host.hear("beats")
+    host.wait(1)
+    assert host.told == [("SourceSilent", "beats"), ("SourceBack", "beats")]

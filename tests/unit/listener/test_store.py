@@ -177,12 +177,12 @@ def test_lane_status_is_news_once(store):
 
 def test_rejected_units_are_kept_once(store):
     for unit_seq in (1, 1, 2):
-        store.cursors.reject("amqp", "event", unit_seq, "too large")
-    assert [(item.unit_seq, item.reason) for item in store.cursors.rejected("amqp")] == [
+        store.rejections.add("amqp", "event", unit_seq, "too large")
+    assert [(item.unit_seq, item.reason) for item in store.rejections.list("amqp")] == [
         (2, "too large"),
         (1, "too large"),
     ]
-    assert store.cursors.rejected_counts() == {"amqp": 2}
+    assert store.rejections.counts() == {"amqp": 2}
 
 
 def test_sources(store):
@@ -269,3 +269,22 @@ def test_a_proof_is_stored_with_its_event_and_the_last_one_stays(store):
     assert [one.source for one in store.proofs.batch(first[0].batch)] == ["bmc1"]
     assert store.proofs.last_proven() == {"bmc1": 5000}
     assert store.proofs.last_asked() == {"bmc1": 3 * day}
+
+
+def test_the_oldest_rejections_give_way(store):
+    """Of the sink that has too many, a tenth of the bound; counted and told once, and the total doesn't fall."""
+    for unit_seq in range(1, 13):
+        store.rejections.add("amqp", "event", unit_seq, "too large")
+    store.rejections.add("other", "event", 1, "too large")
+    assert store.rejections.give_up(20, 2) == 0
+    assert store.rejections.forgotten("amqp") == 0
+    assert store.rejections.give_up(10, 2) == 4
+    assert [item.unit_seq for item in store.rejections.list("amqp")] == list(range(12, 4, -1))
+    assert store.rejections.counts() == {"amqp": 12, "other": 1}
+    assert (store.rejections.forgotten("amqp"), store.rejections.forgotten("other")) == (4, 0)
+    assert store.rejections.give_up(10, 2) == 0
+    assert store.given_up.counts() == {"rejected": 4}
+    (told,) = store.log.read_events_after(0, 10)
+    assert told.type == "RedfleetEvents.RejectionsGivenUp"
+    assert "4 notes of what a sink refused" in told.message
+    assert "those of sink amqp reached their bound of 10 (disk.rejected)" in told.message

@@ -90,7 +90,7 @@ def test_a_foreign_transaction_that_idles_stalls_nobody(connect, postgresql):
         put(store, 2)
         assert len(ids(store)) == 2
         Store(connect())
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 25
         foreign.rollback()
 
 

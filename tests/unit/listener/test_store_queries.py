@@ -7,8 +7,11 @@ import random
 import pytest
 from event_listener.event import Category, Level, Origin, Record, State
 from event_listener.policy import Owner, Reach, Scope
-from event_listener.store import Given, Query
+from event_listener.store import Deed, Given, Query, Store
+from event_listener.store.actions import Actor
+from event_listener.store.backend import SQLiteBackend
 from msgspec.structs import replace
+from sqlalchemy.event import listen
 
 from tests.unit.listener.stores import JOURNAL, arrival, write
 
@@ -105,11 +108,18 @@ def test_a_query_means_the_same_with_and_without_the_database(store):
         for name, value in conditions.items():
             single = {"type": (value,)} if name.startswith("type ") else {name: value}
             agrees(store, everything, Query(**single, limit=100, order="asc"))
+        for days in ({"since_ns": 9000}, {"until_ns": 40_000}, {"since_ns": 9000, "until_ns": 40_000}):
+            at_random(store, everything, conditions, chance, **days)
     store.search.step()
     for _number in range(25):
-        some = chance.sample([name for name in conditions if " " not in name], chance.randint(2, 4))
-        order, limit = chance.choice(["asc", "desc"]), chance.choice([3, 100])
-        agrees(store, everything, Query(**{name: conditions[name] for name in some}, limit=limit, order=order))
+        at_random(store, everything, conditions, chance)
+
+
+def at_random(store, everything, conditions, chance, **chosen):
+    """Some conditions together, and those that are given."""
+    some = chance.sample([name for name in conditions if " " not in name], chance.randint(2, 4))
+    order, limit = chance.choice(["asc", "desc"]), chance.choice([3, 100])
+    agrees(store, everything, Query(**{name: conditions[name] for name in some} | chosen, limit=limit, order=order))
 
 
 def agrees(store, everything, asked):
@@ -172,3 +182,21 @@ def test_what_was_received_long_ago_is_found_among_new(store):
         assert [event.seq for event in page.events] == [
             seq for seq, moment in enumerate(moments, 1) if since <= moment < since + 9000
         ]
+
+
+@pytest.mark.parametrize("conditions", [{"until_ns": 50_000}, {"archived": "only"}], ids=["old period", "archived"])
+def test_what_is_old_is_found_without_a_look_at_all_that_is_new(tmp_path, conditions):
+    """While events come in, too: the newest few aren't indexed then, and it isn't known when they were received."""
+    backend = SQLiteBackend(tmp_path / "events.db")
+    steps = []
+    listen(backend.engine, "connect", lambda raw, _: raw.set_progress_handler(lambda: steps.append(1) and None, 10))
+    store = Store(backend)
+    write(store, *map(arrival, range(1, 5001)))
+    store.search.step(4990)
+    store.deeds.do(Deed.ARCHIVE, Query(until_ns=50_000), Actor("ada", "192.0.2.9"), Owner())
+    asked = Query(limit=10, **{"archived": "all"} | conditions)
+    steps.clear()
+    assert [event.seq for event in store.queries.find(asked).events] == list(range(49, 39, -1))
+    # Five thousand events would be twenty thousand of SQLite's steps at least.
+    assert len(steps) * 10 < 8000
+    backend.close()

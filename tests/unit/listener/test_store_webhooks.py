@@ -124,3 +124,16 @@ def test_a_lost_lease_counts_nothing(store):
     assert store.deliveries.get(delivery.id) == (delivery, [])
     assert store.webhooks.place(one.id).delivered == 0
     assert one.owner == Owner("/a/")
+
+
+def test_a_delivery_of_a_later_clock_comes_last(store):
+    """What waits too far ahead was put off by a clock that was set back since; others go first."""
+    one = make(store)
+    lease, (first, second) = expanded(store, one, 2)
+    bad = Attempt(started_ns=1, duration_ms=2, status=500)
+    store.deliveries.note(lease, one, [Tried(first, bad, Next("Pending", 10**15))], Health())
+    assert [item.seq for item in store.deliveries.due(one.id, 10**6, 10)] == [second.seq]
+    assert [item.seq for item in store.deliveries.due(one.id, 10**6, 10, 10**15)] == [second.seq]
+    store.deliveries.note(lease, one, [Tried(second, bad, Next("Failed", 0))], Health())
+    assert store.deliveries.due(one.id, 10**6, 10) == []
+    assert [item.seq for item in store.deliveries.due(one.id, 10**6, 10, 10**15)] == [first.seq]

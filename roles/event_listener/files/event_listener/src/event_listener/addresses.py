@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # The peer of a Unix socket has no address; "unix" in trusted_proxies stands for it.
@@ -17,12 +18,18 @@ def canonical_address(address: str) -> str:
     What isn't an address (a host name in the registry) comes back in lower case.
     """
     bare = address.strip().partition("%")[0].strip("[]")
+    return _spelled(bare) or bare.lower()
+
+
+# Every request asks, and parsing costs as much as reading its JSON; as many as a large fleet has are remembered.
+@lru_cache(maxsize=16384)
+def _spelled(address: str) -> str | None:
+    """Return the one spelling of an IP address; None for what isn't one."""
     try:
-        parsed = ipaddress.ip_address(bare)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
-        return bare.lower()
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return str(mapped or parsed)
+        return None
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def parse_networks(networks: Iterable[str]) -> list[Network]:
@@ -32,6 +39,8 @@ def parse_networks(networks: Iterable[str]) -> list[Network]:
 
 def contains(networks: Sequence[Network], address: str) -> bool:
     """Return whether a canonical address is in one of the networks."""
+    if not networks:
+        return False
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -55,10 +64,10 @@ class PeerResolver:
         for hop in reversed(forwarded_for.split(",") if forwarded_for else []):
             if not self.is_proxy(peer):
                 break
-            try:
-                peer = canonical_address(str(ipaddress.ip_address(hop.strip().partition("%")[0])))
-            except ValueError:
+            spelled = _spelled(hop.strip().partition("%")[0])
+            if spelled is None:
                 break
+            peer = spelled
         return peer
 
     def is_proxy(self, peer: str) -> bool:

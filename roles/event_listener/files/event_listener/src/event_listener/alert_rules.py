@@ -29,6 +29,12 @@ _DEFAULTS = (
         important=True,
         health_clears=False,
     ),
+    # What a BMC itself says of gaps; its ids prove none (ADR 26).
+    AlertRule(
+        name="events-lost",
+        types=["Base.EventBufferExceeded", "Base.SubscriptionTerminated"],
+        health_clears=False,
+    ),
     AlertRule(
         name="job-hangs",
         types=["RedfleetEvents.JobHangs", "RedfleetEvents.JobNotStarted"],

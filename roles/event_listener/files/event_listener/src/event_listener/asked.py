@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from event_listener.parameters import TYPES, ParameterError, moment
+from event_listener.parameters import TYPES, ParameterError, moment, values
 from event_listener.policy import PolicyError, domain_path
 
 MAX_LIMIT = 1000
@@ -63,13 +63,11 @@ def fields(given: Mapping[str, Sequence[str]], form: Form, now_ns: int) -> dict[
 
 
 def _values(name: str, texts: Sequence[str], allowed: Collection[str]) -> tuple[str, ...]:
-    values = tuple(value for text in texts for value in text.split(",") if value)
-    if not values:
-        raise ParameterError(f"{name} is empty; leave it out to see all")
-    for value in values:
+    found = values(name, texts)
+    for value in found:
         if allowed and value not in allowed:
             raise ParameterError(f"{name} {value[:80]!r} is none of {', '.join(allowed)}")
-    return tuple(map(_domain, values)) if name == "domain" else values
+    return tuple(map(_domain, found)) if name == "domain" else found
 
 
 def _single(name: str, text: str) -> Any:

@@ -21,10 +21,13 @@ from event_listener.event import State, nanoseconds
 from event_listener.gaps import missing, seen
 from event_listener.indexer import BACKFILL, journal_cursor
 from event_listener.journal import STATUS_OK, Entry, Journal, JournalReader
+from event_listener.lifeline import Lifeline
 from event_listener.normalise.log_entry import event_of, moment
 from event_listener.normalise.redfish import records
+from event_listener.policy import Owner
 from event_listener.settings import SOURCE_ID_PATTERN
-from event_listener.store import Store, StoreUnavailableError
+from event_listener.store import Actor, Store, StoreUnavailableError
+from event_listener.store.actions import told
 from event_listener.store.own_jobs import job_event
 
 PATIENCE = 15.0  # seconds that the indexer gets to index what arrived before
@@ -75,16 +78,16 @@ class Backfill:
         self._state_dir = state_dir
         self._lock = threading.Lock()
 
-    def run(self, store: Store, request: Request, credential: str) -> list[Outcome]:
+    def run(self, store: Store, request: Request, actor: Actor) -> list[Outcome]:
         """Add what is missing; in the order of the request.
 
         Raises StoreUnavailableError, JournalUnavailableError, JournalBrokenError, OSError.
         """
         with self._lock:
             self._await_indexer(store)
-            job = _Job(store)
+            job = _Job(self._state_dir, store, actor)
             try:
-                outcomes = [self._one(store, one, request, credential, job) for one in request.sources]
+                outcomes = [self._one(store, one, request, actor.name, job) for one in request.sources]
             except Exception as error:
                 job.fails(error)
                 raise
@@ -134,31 +137,43 @@ class Backfill:
 class _Job:
     """A request that adds something, as one of our own jobs; of one that adds nothing, nothing is told."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._start_id = store, ""
+    def __init__(self, state_dir: str, store: Store, actor: Actor) -> None:
+        self._state_dir, self._store, self._actor, self._start_id = state_dir, store, actor, ""
+        self._lifeline: Lifeline | None = None
 
     def begins(self) -> None:
         """Before the first entries are written."""
-        if not self._start_id:
+        if self._lifeline is None:
             self._start_id = f"backfill:{secrets.token_hex(8)}"
-            self._tell(State.STARTED, "Entries of BMCs' logs are being added to the event log.")
+            self._lifeline = Lifeline(self._state_dir, self._start_id, _unfinished("its process was ended"))
+            text = "Entries of BMCs' logs are being added to the event log."
+            deed = told(self._actor, "EVENT.BACKFILL", ("Job", self._start_id), Owner())
+            self._store.log.add([deed, job_event(self._start_id, State.STARTED, text)])
 
     def ends(self, outcomes: list[Outcome]) -> None:
         """All of them are in the journal."""
-        if self._start_id:
-            added, sources = sum(one.added for one in outcomes), sum(one.added > 0 for one in outcomes)
-            text = f"{added} entries of the logs of {sources} BMCs are added to the event log."
-            self._tell(State.COMPLETED, text, [str(added), str(sources)])
+        added, sources = sum(one.added for one in outcomes), sum(one.added > 0 for one in outcomes)
+        text = f"{added} entries of the logs of {sources} BMCs are added to the event log."
+        self._tell(text, [str(added), str(sources)])
 
     def fails(self, error: Exception) -> None:
         """Some may be in the journal, and the rest is not; who asks again adds the rest."""
-        if self._start_id:
-            with contextlib.suppress(StoreUnavailableError):  # then the job hangs, and an alert says so
-                text = f"Entries of BMCs' logs could not all be added: {error}. Run the backfill again."
-                self._tell(State.COMPLETED, text, [str(error)], failed=True)
+        with contextlib.suppress(StoreUnavailableError):  # then the relay tells it
+            self._tell(_unfinished(str(error)), [str(error)], failed=True)
 
-    def _tell(self, state: State, text: str, arguments: Sequence[str] = (), *, failed: bool = False) -> None:
-        self._store.log.add([job_event(self._start_id, state, text, arguments, failed=failed)])
+    def _tell(self, text: str, arguments: Sequence[str], *, failed: bool = False) -> None:
+        if self._lifeline is None:
+            return
+        lifeline, self._lifeline, done = self._lifeline, None, False
+        try:
+            self._store.log.add([job_event(self._start_id, State.COMPLETED, text, arguments, failed=failed)])
+            done = True
+        finally:
+            lifeline.end(told=done)
+
+
+def _unfinished(reason: str) -> str:
+    return f"Entries of BMCs' logs could not all be added: {reason}. Run the backfill again."
 
 
 def _entry(source: str, entries: list[dict[str, Any]], tolerance: float, credential: str) -> Entry:

@@ -34,9 +34,10 @@ class Bookkeeper:
         alerts: AlertSettings,
         behind: Callable[[], bool],
         clocks: Callable[[], tuple[int, float]] = lambda: (time.time_ns(), time.monotonic()),
+        tell_broken_off: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._jobs, self._alerts = store, jobs, alerts
-        self._behind, self._clocks = behind, clocks
+        self._behind, self._clocks, self._tell_broken_off = behind, clocks, tell_broken_off
         self._alert_reader = store.alerts.reader(Rulebook(alerts))
         self._fair = FairStart(*clocks())
         self._fair.ns = 0  # what was so before the start is so still
@@ -52,12 +53,13 @@ class Bookkeeper:
         return any([self._store.jobs.follow(), self._alert_reader.follow()])
 
     def judge(self) -> None:
-        """Say what hangs, and remove what is old. Raises StoreUnavailableError."""
+        """Say what hangs or was broken off, and remove what is old. Raises StoreUnavailableError, OSError."""
+        self._tell_broken_off()
         wall_ns, monotonic = self._clocks()
         steady = self._fair.step(wall_ns, monotonic, listening=True)
         if steady and not self._behind():
             self._judge_jobs(wall_ns)
-        for name in self._store.conditions.judge_sinks(wall_ns, self._alerts.sink_fails_after):
+        for name in self._store.conditions.judge_sinks(self._cautious.ns(), self._alerts.sink_fails_after):
             logger.error("sink %s fails for too long; see `event-listener alerts list`", name)
         self._purge(self._cautious.ns())
 
@@ -104,7 +106,7 @@ class BookkeeperThread(threading.Thread):
                 if time.monotonic() - judged >= JUDGE_SECONDS:
                     judged = time.monotonic()
                     self._keeper.judge()
-            except StoreUnavailableError as error:
-                logger.warning("jobs and alerts wait for the event log: %s", error)
+            except (StoreUnavailableError, OSError) as error:
+                logger.warning("jobs and alerts wait: %s", error)
                 self._stopped.wait(JUDGE_SECONDS)
             self._wake.wait(turn, LOOK_SECONDS)

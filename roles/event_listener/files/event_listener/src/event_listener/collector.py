@@ -51,6 +51,10 @@ class Collector:
         full = len(self.batch) >= self._size
         self.due = self.through > position and (not self.batch or full or self.wait() <= 0)
 
+    def afresh(self) -> None:
+        """Read once more what was due, without waiting again: some of it may have been deleted meanwhile."""
+        self._position = -1
+
     def again(self) -> None:
         """Read anew the next time: the lane was somewhere else meanwhile."""
         self._position, self.through = -1, 0

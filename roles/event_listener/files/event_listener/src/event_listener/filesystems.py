@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which file system a path is on, and directories that survive a power cut.
+"""Which file system a path is on, directories that survive a power cut, and SQLite's files on a disk that takes none.
 
 SQLite's locks and fsync can't be trusted over a network.
 """
@@ -7,11 +7,13 @@ SQLite's locks and fsync can't be trusted over a network.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
 _PART = 1 << 20
 MOUNTINFO = "/proc/self/mountinfo"
+_DESCRIPTORS = "/proc/self/fd"
 NETWORK_TYPES = frozenset(
     {
         "9p",
@@ -105,6 +107,24 @@ def _write_again(descriptor: int) -> None:
         # A full disk that copies on write takes not even this; then the sync alone has to do.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
+
+
+def refuse_read_only(path: Path) -> None:
+    """Raise OSError (EROFS) when SQLite could open a file's log for reading only: its disk takes no writes now.
+
+    Call it after the first statement of each new connection, and close that connection. All connections of a process
+    share how the log's index was opened until none is left at one moment: one that stayed to read would keep all others
+    from writing long after the disk takes writes again. Asked of the kernel, as SQLite may say "busy" instead.
+    """
+    names = {os.path.realpath(path) + suffix for suffix in ("-wal", "-shm")}
+    for number in os.listdir(_DESCRIPTORS):
+        try:
+            opened = os.readlink(f"{_DESCRIPTORS}/{number}")
+            if opened not in names or fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+                continue
+        except OSError:  # another thread has closed it
+            continue
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
 
 def sync_directory(path: Path) -> None:

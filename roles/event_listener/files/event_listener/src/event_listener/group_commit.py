@@ -7,16 +7,22 @@ import time
 from collections.abc import Callable, Sequence
 
 import gevent
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 
 from event_listener.journal import Entry, JournalBrokenError, JournalUnavailableError
 
 # One batch is a part of one transaction; bounded so that the other workers' turns come round.
 MAX_BATCH = 512
 MAX_BYTES = 16777216
+# Before a batch goes out it waits for those who will come at once, for this part of what the last one took. A disk as
+# fast as FAST (seconds) isn't worth it, and one that hangs must not make anybody wait longer than LONGEST.
+GATHER = 0.5
+FAST = 0.002
+LONGEST = 0.02
 
 Append = Callable[[Sequence[Entry]], Sequence[int]]
 Observe = Callable[[int, float], None]
+Clock = Callable[[], float]
 _Waiting = tuple[Entry, "AsyncResult[int]"]
 
 
@@ -26,12 +32,19 @@ class GroupCommit:
     `observe(entries, seconds)` is told of each batch; `on_broken(error)` ends the process after a failed fsync.
     """
 
-    def __init__(self, append: Append, observe: Observe, on_broken: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, append: Append, observe: Observe, on_broken: Callable[[Exception], None], clock: Clock = time.monotonic
+    ) -> None:
         self._append = append
         self._observe = observe
         self._on_broken = on_broken
+        self._clock = clock
         self._waiting: list[_Waiting] = []
         self._flushing = False
+        # Who was answered by the last batch, and who waited meanwhile: as many may wait for the next one.
+        self._expected = 0
+        self._patience = 0.0
+        self._gathered = Event()
 
     def submit(self, entry: Entry, timeout: float) -> int:
         """Return the entry's sequence number once it is durable; blocks this greenlet only.
@@ -45,6 +58,8 @@ class GroupCommit:
         if not self._flushing:
             self._flushing = True
             gevent.spawn(self._flush)
+        elif len(self._waiting) >= self._expected:
+            self._gathered.set()
         try:
             return int(result.get(timeout=timeout) or 0)
         except gevent.Timeout as error:
@@ -55,9 +70,20 @@ class GroupCommit:
     def _flush(self) -> None:
         try:
             while self._waiting:
-                self._commit(self._next_batch())
+                self._gather()
+                if batch := self._next_batch():  # else all of them gave up meanwhile
+                    self._commit(batch)
         finally:
             self._flushing = False
+
+    def _gather(self) -> None:
+        """Let those who were just answered, and come again, share the next transaction with those who wait already.
+
+        Else the first who comes has one for itself, and all others, who need the next one, take turns with it.
+        """
+        if self._patience and len(self._waiting) < self._expected:
+            self._gathered.clear()
+            self._gathered.wait(self._patience)
 
     def _next_batch(self) -> list[_Waiting]:
         count, size = 0, 0
@@ -70,7 +96,7 @@ class GroupCommit:
         return batch
 
     def _commit(self, batch: list[_Waiting]) -> None:
-        began = time.monotonic()
+        began = self._clock()
         try:
             numbers = self._append([entry for entry, _result in batch])
         except JournalUnavailableError as error:
@@ -81,6 +107,9 @@ class GroupCommit:
             # Nobody gets an answer: what the disk holds is unknown, and BMCs repeat what wasn't answered.
             self._on_broken(error)
             return
-        self._observe(len(batch), time.monotonic() - began)
+        took = self._clock() - began
+        self._expected = min(len(batch) + len(self._waiting), MAX_BATCH)
+        self._patience = min(took * GATHER, LONGEST) if took > FAST else 0.0
+        self._observe(len(batch), took)
         for (_entry, result), number in zip(batch, numbers, strict=True):
             result.set(number)

@@ -23,7 +23,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from event_listener.filesystems import make_directory, refuse_network_filesystem, sync_again
+from event_listener.filesystems import make_directory, refuse_network_filesystem, refuse_read_only, sync_again
 from event_listener.turnstile import Turnstile
 
 _T = TypeVar("_T")
@@ -131,6 +131,7 @@ class _File:
             # The relay checkpoints as it deletes; this is for when it is down. 8,192 pages are 32 MiB.
             connection.execute("PRAGMA wal_autocheckpoint=8192")
             connection.execute("PRAGMA journal_size_limit=67108864")
+            refuse_read_only(self.path)
             connection.executescript(_SCHEMA)
             self.journal_id = self._identify(connection)
             self._sync_recovered()
@@ -163,6 +164,11 @@ class _File:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def release(self) -> None:
+        """Close the file and those of the turnstile."""
+        self.close()
+        self.turnstile.close()
 
 
 def prepare_journal(state_dir: str | Path) -> None:
@@ -230,8 +236,8 @@ class Journal:
         return numbers
 
     def close(self) -> None:
-        """Release the file."""
-        self._file.close()
+        """Release the files."""
+        self._file.release()
 
 
 class JournalReader:
@@ -334,8 +340,8 @@ class JournalReader:
         return _translated(error, self._file.path)
 
     def close(self) -> None:
-        """Release the file."""
-        self._file.close()
+        """Release the files."""
+        self._file.release()
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:

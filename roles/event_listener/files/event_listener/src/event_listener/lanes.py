@@ -124,6 +124,7 @@ class Lane(threading.Thread):
                 outcome = self.place.settle(idle=not collector.more)
             if isinstance(outcome, Retry):
                 self._wait(outcome)
+                collector.afresh()
                 continue
             if self._attempt:
                 self._attempt = 0
@@ -148,7 +149,7 @@ class Lane(threading.Thread):
         if isinstance(outcome, Reject):
             refused = chosen[outcome.done]
             logger.error("sink %s refuses %s %d: %s", self._sink.name, self._sink.unit, refused.seq, outcome.reason)
-            self._store.cursors.reject(self._sink.name, self._sink.unit, refused.seq, outcome.reason)
+            self._store.rejections.add(self._sink.name, self._sink.unit, refused.seq, outcome.reason)
             self.place.advance(refused.seq, self._counts(outcome.done))
             return Ok()
         if outcome.done:
@@ -180,7 +181,7 @@ class Lane(threading.Thread):
             reason = f"{old} events up to this one waited longer than retain_for ({limit:g} s) and are skipped"
             logger.error("sink %s: %s", self._sink.name, reason)
             self._store.log.add([_skipped(self._sink.name, chosen[:old], limit, now)])
-            self._store.cursors.reject(self._sink.name, self._sink.unit, last, reason)
+            self._store.rejections.add(self._sink.name, self._sink.unit, last, reason)
             self.place.advance(last, {"skipped": old})
         return chosen[old:]
 

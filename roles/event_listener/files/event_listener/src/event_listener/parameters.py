@@ -131,10 +131,16 @@ def _domain(text: str) -> str:
         raise ParameterError(str(error)) from error
 
 
-def _values(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+def values(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Each of them, however they are joined. Raises ParameterError: an empty filter must not show everything."""
     found = tuple(value for text in texts for value in text.split(",") if value)
     if not found:
         raise ParameterError(f"{name} is empty; leave it out to see all")
+    return found
+
+
+def _values(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    found = values(name, texts)
     if name in _CHOICES:
         allowed = [str(item) for item in _CHOICES[name]]
         for value in found:

@@ -16,7 +16,9 @@ from typing import Annotated
 import msgspec
 
 ROOT = "/"
-_DOMAIN = re.compile(r"/(?:[A-Za-z0-9._-]{1,64}/)*")
+# A part of 1 to 64 characters that isn't . or ..
+_PART = r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}|\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}|\.\.[A-Za-z0-9._-]{1,62})"
+_DOMAIN = re.compile(f"/(?:{_PART}/)*")
 _LONGEST = 255
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 # What the API's document tells of them; `account_name` and `domain_path` check, each with a sentence of its own.
@@ -25,7 +27,7 @@ DomainPath = Annotated[
     str,
     msgspec.Meta(
         extra_json_schema={
-            "pattern": r"^/([A-Za-z0-9_-][A-Za-z0-9._-]{0,31}/){0,7}$",
+            "pattern": rf"^\s*/*(?:{_PART}(?:/{_PART})*)?/*\s*$",
             "maxLength": _LONGEST,
             "examples": ["/dc1/row2/"],
         }
@@ -150,7 +152,7 @@ def domain_path(text: str) -> str:
     """A domain as it is stored: ``dc1/row2`` becomes ``/dc1/row2/``. Raises PolicyError."""
     inner = text.strip().strip("/")
     path = f"/{inner}/" if inner else ROOT
-    if len(path) > _LONGEST or not _DOMAIN.fullmatch(path) or {".", ".."} & set(path.split("/")):
+    if len(path) > _LONGEST or not _DOMAIN.fullmatch(path):
         raise PolicyError(
             f"domain {text[:140]!r}: write a path such as /dc1/row2/, of letters, digits, dots, dashes and "
             f"underscores, at most {_LONGEST} characters"

@@ -25,6 +25,7 @@ from event_listener.indexer import Indexer
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.judge import Judge, JudgeThread, is_behind
 from event_listener.lanes import Lane, Wake, lane_for
+from event_listener.lifeline import tell_broken_off
 from event_listener.places import Keeper, admit
 from event_listener.probe import ingest_answers
 from event_listener.repeats import Recent
@@ -138,15 +139,17 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     judge = Judge(store, settings.state_dir, _expectation(settings), lambda: ingest_answers(settings))
     judging = JudgeThread(judge, settings.sources.health_interval, stop)
     behind = functools.partial(is_behind, store, settings.state_dir)
-    bookkeeper = Bookkeeper(store, settings.job, settings.alert, behind)
+    died = functools.partial(tell_broken_off, settings.state_dir, store)
+    bookkeeper = Bookkeeper(store, settings.job, settings.alert, behind, tell_broken_off=died)
     bookkeeper.begin()
     bookkeeping = BookkeeperThread(bookkeeper, wake, stop)
-    steward = StewardThread(Steward(settings, store), settings.disk.interval, stop)
-    tidying = TidyThread(Tidy(settings, store, behind), stop)
+    steward = Steward(settings, store)
+    stewarding = StewardThread(steward, settings.disk.interval, stop)
+    tidying = TidyThread(Tidy(settings, store, behind, quarantined=lambda: steward.quarantined), stop)
     scanning = workers(sinks, settings, store, stop)
     # By host: one relay runs there (relay.lock), so who follows a killed one needn't wait for the end of its lease.
     dispatcher = Dispatcher(settings, store, f"relay of {store.place or 'this host'}", wake, stop)
-    threads = (*lanes, *scanning, dispatcher, watcher, judging, bookkeeping, steward, tidying)
+    threads = (*lanes, *scanning, dispatcher, watcher, judging, bookkeeping, stewarding, tidying)
     for thread in (*threads, Keeper((lane.place for lane in lanes), stop)):
         thread.start()
     recent = Recent(settings.sources.repeat_window, settings.sources.repeat_memory)

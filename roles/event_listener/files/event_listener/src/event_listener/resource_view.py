@@ -33,7 +33,7 @@ def query(given: Mapping[str, Sequence[str]]) -> StateQuery:
     fields: dict[str, Any] = {}
     for name, texts in given.items():
         if name in TEXTS:
-            fields[name] = tuple(value for text in texts for value in text.split(",") if value)
+            fields[name] = parameters.values(name, texts)
         elif name == "limit" and len(texts) == 1:
             fields[name] = parameters.query({"limit": texts}, 0).limit
         elif name == "after" and len(texts) == 1:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -82,6 +83,7 @@ def _common() -> Options:
         # OpenBMC allows 8,096 bytes of HttpHeaders.
         "limit_request_field_size": 8190,
         "graceful_timeout": 10,
+        "post_fork": _end_when_told,
         # The heartbeat file of a worker: on a disk that hangs, the master would kill healthy workers.
         "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - a file of gunicorn's
     }
@@ -190,7 +192,16 @@ class IngestServer(_Server):
         return create_app(self.receiver)
 
 
-def _post_fork(_server: Any, worker: Any) -> None:
+def _end_when_told(_server: Any, _worker: Any) -> None:
+    """The master's handler, which a worker inherits, would forget SIGTERM until the worker has booted.
+
+    It would then serve until it is killed, and what it serves would be cut off. So far it has accepted nothing.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _post_fork(server: Any, worker: Any) -> None:
+    _end_when_told(server, worker)
     from event_listener import ingest_metrics  # noqa: PLC0415 - counts; see metrics.py
 
     # The first count opens this process's files: now, since with a full or read-only disk it would fail a request.

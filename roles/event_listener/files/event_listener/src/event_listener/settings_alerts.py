@@ -41,9 +41,12 @@ class JobSettings(Section, frozen=True):
     )
 
 
-DefaultRule = Literal["source-silent", "job-hangs", "sink-fails", "failed-logins", "listener", "hardware"]
+DefaultRule = Literal[
+    "source-silent", "events-lost", "job-hangs", "sink-fails", "failed-logins", "listener", "hardware"
+]
 DEFAULT_RULES: tuple[DefaultRule, ...] = (
     "source-silent",
+    "events-lost",
     "job-hangs",
     "sink-fails",
     "failed-logins",

@@ -24,6 +24,23 @@ class Disk(Section, frozen=True):
     quarantine: Annotated[
         int, Meta(ge=0, description="Bodies in quarantine; at the bound the oldest are given up, a tenth at a time.")
     ] = 1073741824
+    events: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Events in the event log, with their payloads, words and indexes; at the bound the oldest that "
+            "every required sink has are given up, a tenth of it at a time, never archived ones. Of a log in "
+            "PostgreSQL an estimate, and the same for all hosts. Below 64 MiB there is little room for anything.",
+        ),
+    ] = 107374182400
+    rejected: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Notes of what a sink refused for good, of each sink, in number (a note has about 250 bytes); "
+            "at the bound the oldest are given up, a tenth at a time.",
+        ),
+    ] = 100000
     files: Annotated[
         int,
         Meta(

@@ -66,6 +66,8 @@ def judge(
             continue
         before = known.get(source.name, Health(source.name, False, now_ns, longest))
         last = heard.get(source.name, 0)
+        if last > now_ns + longest * 1e9:
+            last = 0  # by a clock that was set back since: it counts as heard when that was
         quiet = now_ns - max(last, fair_ns) > longest * 1e9
         silent = last <= before.since_ns if before.silent else quiet
         after = msgspec.structs.replace(before, longest=longest)

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from event_listener.clock import cautious_ns
 from event_listener.event import rfc3339
 from event_listener.policy import EVERYTHING, Scope
 from event_listener.refusals import Refused, refused
@@ -69,7 +69,7 @@ def _refused(found: Refused | None) -> dict[str, Any]:
 def _health(source: Source | None, activity: Activity | None, judged: Health | None) -> dict[str, Any]:
     """``status`` is ok, silent, or unjudged where nothing says how often a source should be heard."""
     every = source.heartbeat_minutes if source is not None else None
-    missed = heartbeats_missed(source, activity, time.time_ns())
+    missed = heartbeats_missed(source, activity, cautious_ns())
     return {
         "status": "unjudged" if judged is None else "silent" if judged.silent else "ok",
         "since": rfc3339(judged.since_ns) if judged else None,

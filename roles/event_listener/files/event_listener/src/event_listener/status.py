@@ -30,6 +30,8 @@ PROBE_SECONDS = 1.0
 # What happens at a bound, and what to do.
 _AT_BOUND = {
     "journal": "BMCs are answered 503. Look why the relay doesn't index (is the database down?), or raise disk.journal",
+    "events": "the oldest go that every required sink has, and none is left. Look which sink is behind "
+    "(`event-listener sinks`), delete what is archived, or raise disk.events",
     "quarantine": "the oldest payloads go. Look at `event-listener quarantine list`, or raise disk.quarantine",
     "text_log": "nothing set aside is left to remove. Lower sinks.text_log.rotate.size, or raise disk.files",
     "json_lines": "nothing set aside is left to remove. Lower sinks.json_lines.rotate.size, or raise disk.files",
@@ -61,7 +63,7 @@ class Check(msgspec.Struct, frozen=True):
 def sinks(store: Store) -> list[SinkStatus]:
     """All sinks that the relay runs. Raises StoreUnavailableError."""
     heads = {"payload": store.log.payload_head(), "event": store.log.head()}
-    positions, rejected = store.cursors.all(), store.cursors.rejected_counts()
+    positions, rejected = store.cursors.all(), store.rejections.counts()
     found = []
     for lane in store.cursors.lanes():
         position = positions.get(cursor_name(lane.name), 0)

@@ -41,10 +41,13 @@ class Steward:
         self.reserve = Reserve(settings.state_dir, self._disk.reserve)
         self._quarantine = 0, 0  # bytes, and of which entries: up to this one
         self._counted = -_COUNT_AGAIN
+        self.quarantined: int | None = None  # bytes; None before the first look
 
     def step(self) -> DiskUse:
         """Look once. Raises StoreUnavailableError, JournalUnavailableError, JournalBrokenError, OSError."""
         parts = [self._journal(), self._held(), *self._files()]
+        self._refused_by_sinks()
+        parts.append(Part("events", self._store.space.look(self.quarantined or 0).size, self._disk.events))
         if not self._settings.event_log.url:
             parts.append(Part("event_log", database_bytes(sqlite_path(self._settings.state_dir))))
         self.reserve.keep()
@@ -86,7 +89,15 @@ class Steward:
             logger.warning("%d payloads were removed from quarantine: it reached disk.quarantine", count)
             size, excess = size - gone, excess - gone if count else 0
         self._quarantine = max(0, size), through
+        self.quarantined = max(0, size)
         return Part("quarantine", max(0, size), bound)
+
+    def _refused_by_sinks(self) -> None:
+        """Remove the oldest notes of a sink that has as many as it may."""
+        if bound := self._disk.rejected:
+            give_up = functools.partial(self._store.rejections.give_up, bound, max(1, bound // _ROOM))
+            if count := self.reserve.lend(give_up, StoreUnavailableError):
+                logger.warning("%d notes of what sinks refused were removed: they reached disk.rejected", count)
 
     def _files(self) -> list[Part]:
         found = []

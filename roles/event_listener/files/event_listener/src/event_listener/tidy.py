@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,8 @@ _APART = 1.0  # seconds: what arrives meanwhile is indexed at once, which costs 
 _LOOK = 10.0  # seconds between looks for what somebody deleted
 _REST = 1.0  # times as long as a batch took, nothing is removed
 _LONG_REST = 9.0  # the same, while events wait to be stored
+_AGAIN = 100.0  # times as long as it looked in vain, it isn't looked for what may go to make room
+_LONGEST_AGAIN = 600.0  # seconds; at most
 _DAY_NS = 86_400_000_000_000
 _SIGN = 900.0  # seconds between signs of life of a purge: job.hanging_after is an hour
 LEASE = "purge"
@@ -47,9 +50,12 @@ class Tidy:
         is_busy: Callable[[], bool] = lambda: False,
         now_ns: Callable[[], int] = cautious_ns,
         clock: Callable[[], float] = time.monotonic,
+        quarantined: Callable[[], int | None] = lambda: 0,
     ) -> None:
+        """``quarantined``: bytes in quarantine; None while nobody knows."""
         self._settings, self._store, self._is_busy = settings, store, is_busy
-        self._now_ns, self._clock = now_ns, clock
+        self._now_ns, self._clock, self._quarantined = now_ns, clock, quarantined
+        self._room_again = -_LOOK  # when to look for room again, after there was too little that may go
         self._reserve = Reserve(settings.state_dir, settings.disk.reserve)
         self._removing: Iterator[int] | None = None
         self._indexed = self._looked = -_LOOK
@@ -93,9 +99,18 @@ class Tidy:
         return self._lease is not None
 
     def removing(self) -> Iterator[int]:
-        """Remove what is deleted, and once in an interval what is old: a batch with each step, and how many it had."""
+        """Remove what is deleted, once in an interval what is old, and at their bound the oldest events.
+
+        A batch with each step, and how many it had.
+        """
         purge, waiting, limit = self._store.purge, self.waiting(), self._settings.event.purge.batch
         yield from self._walk("deleted", lambda at: purge.deleted(at, waiting, limit))
+        yield from self._aged(waiting)
+        yield from self._bounded(waiting)
+
+    def _aged(self, waiting: list[Waiting]) -> Iterator[int]:
+        """Once in an interval, or when that was broken off, what is old."""
+        purge = self._store.purge
         settings, now = self._settings.event.purge, self._now_ns()
         before = self._store.cursors.get(UNFINISHED) or 0
         resumed = bool(before)
@@ -118,6 +133,44 @@ class Tidy:
         if settings.archived_delay:
             kept = before - settings.archived_delay * _DAY_NS
             yield from self._walk("archived long ago", lambda at: purge.archived(kept, at, waiting, limit))
+
+    def _bounded(self, waiting: list[Waiting]) -> Iterator[int]:
+        """At the bound of bytes the oldest, until a tenth of it is free; and tell how many, also after a kill."""
+        bound, quarantined = self._settings.disk.events, self._quarantined()
+        if not bound or quarantined is None or self._clock() < self._room_again:
+            return
+        use = self._store.space.look(quarantined)
+        count = use.excess(bound)
+        if not count and use.noted is None:
+            return
+        began = use.noted.began if use.noted else self._now_ns()
+        resumed = use.noted is not None
+        yield from self._as_job(f"purge:space:{began}", self._oldest(began, count, waiting), resumed=resumed)
+        tell = functools.partial(self._store.space.tell, bound, use.size / max(1, use.events))
+        if told := self._reserve.lend(tell, StoreUnavailableError):
+            logger.warning("%d events were given up: they reached disk.events (%d bytes)", told, bound)
+
+    def _oldest(self, began: int, count: int, waiting: list[Waiting]) -> Iterator[int]:
+        """Remove so many of the oldest, and the payloads from the same time that told of no event."""
+        purge, limit, gone, last = self._store.purge, self._settings.event.purge.batch, 0, self._now_ns()
+        looked = self._clock()
+        if not count:
+            return
+
+        def some(at: int) -> Removed:
+            nonlocal last
+            removed = purge.oldest(began, at, waiting, min(limit, count - gone))
+            last = last if removed.resume is None else removed.resume
+            return removed
+
+        for removed in self._walk("the oldest", some, most=count):
+            gone += removed
+            yield removed
+        last = last if gone >= count else self._now_ns()
+        yield from self._walk("without events", lambda at: purge.bare(last, at, waiting, limit))
+        if gone < count:
+            now = self._clock()
+            self._room_again = now + min(_LONGEST_AGAIN, (now - looked) * _AGAIN)
 
     def _as_job(self, start_id: str, batches: Iterator[int], *, resumed: bool) -> Iterator[int]:
         """Tell of begin, life and end of what removes something; of what finds nothing to remove, nothing."""
@@ -153,13 +206,14 @@ class Tidy:
                 found.append(Waiting("payload" if name == "text_log" else "event", min(places, default=0), given_up))
         return found
 
-    def _walk(self, what: str, remove: Callable[[int], Removed]) -> Iterator[int]:
+    def _walk(self, what: str, remove: Callable[[int], Removed], most: float = math.inf) -> Iterator[int]:
+        """Until nothing is left, or ``most`` are removed."""
         total, at = 0, 0
         while True:
             removed = self._reserve.lend(functools.partial(remove, at), StoreUnavailableError)
             total += removed.count
             yield removed.count
-            if removed.resume is None:
+            if removed.resume is None or total >= most:
                 break
             at = removed.resume
         if total:

@@ -56,12 +56,15 @@ def _sink(
     seq = event.payload_id if kind == "text_log" else event.seq
     key = f"{cursor_name(name)}@{store.place}" if kind in _FILES and store.place else cursor_name(name)
     history = store.checkpoints.history(key, seq) or History()
-    return {**shown, **(_given_up(store, name, seq, history) or _confirmed(store, name, history))}
+    found = _given_up(store, name, seq, history) or _confirmed(store, name, history)
+    if found["state"] == "confirmed" and seq <= store.rejections.forgotten(name):
+        found = {**found, "state": "passed", "reason": "whether the sink refused it isn't kept (disk.rejected)"}
+    return {**shown, **found}
 
 
 def _given_up(store: Store, name: str, seq: int, history: History) -> dict[str, str] | None:
     """That the sink refused the event, or skipped it with others; None where it did neither."""
-    noted = store.cursors.given_up(name, seq)
+    noted = store.rejections.find(name, seq)
     if noted is None:
         return None
     if not noted.is_skip:

@@ -23,8 +23,9 @@ class Turnstile:
         self._lock = -1
 
     def __enter__(self) -> None:
-        if self._lock < 0:
+        if self._queue < 0:
             self._queue = self._open("queue.lock")
+        if self._lock < 0:
             self._lock = self._open("write.lock")
         fcntl.flock(self._queue, fcntl.LOCK_EX)
         try:
@@ -36,6 +37,13 @@ class Turnstile:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Release the files; whoever wants the lock again opens them again."""
+        for descriptor in (self._queue, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._queue = self._lock = -1
 
     def _open(self, name: str) -> int:
         return os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)

@@ -19,6 +19,7 @@ from event_listener.cloud.changes import port_of, rule_of
 from event_listener.settings_inputs import Enrich
 
 _NAMES_SECONDS = 300.0
+_TROUBLE_SECONDS = 10.0  # how long Nova is not asked for a name again after an answer that tells nothing
 _MOST_NAMES = 20_000
 _PORTS_AT_ONCE = 50  # ids in one query for floating addresses
 
@@ -115,7 +116,8 @@ class Neutron:
             name = str(answer.json().get("server", {}).get("name", ""))
         if len(self._names) >= _MOST_NAMES:
             self._names.clear()
-        self._names[server] = time.monotonic() + _NAMES_SECONDS, name
+        holds = _NAMES_SECONDS if answer.status_code in (200, 404) else _TROUBLE_SECONDS
+        self._names[server] = time.monotonic() + holds, name
         return name
 
     def _list(self, what: str, **query: Any) -> list[dict[str, Any]]:

@@ -28,6 +28,6 @@ def backfill(settings: Settings, file: IO[bytes], check: bool) -> None:
     with opened(settings) as store:
         wanted = request_of(given)
         wanted = msgspec.structs.replace(wanted, check=check or wanted.check)
-        outcomes = Backfill(settings.state_dir).run(store, wanted, actor().name)
+        outcomes = Backfill(settings.state_dir).run(store, wanted, actor())
     rows = [[one.source, *map(str, (one.entries, one.known, one.added, one.undated))] for one in outcomes]
     table(["SOURCE", "ENTRIES", "KNOWN", "MISSING" if wanted.check else "ADDED", "UNDATED"], rows)

@@ -10,6 +10,7 @@ import msgspec
 
 from event_listener.bus_arrival import from_bus, is_from_bus
 from event_listener.commands import with_settings
+from event_listener.commands.accounts import actor
 from event_listener.commands.store_access import opened, table
 from event_listener.event import rfc3339
 from event_listener.normalise.redfish import normalise
@@ -57,7 +58,7 @@ def retry(settings: Settings, seqs: tuple[int, ...], everything: bool) -> None:
         raise click.UsageError("give sequence numbers, or --all")
     with opened(settings) as store:
         chosen = [item.seq for item in _all(store)] if everything else list(seqs)
-        outcome = store.quarantine.retry(chosen, _understood)
+        outcome = store.quarantine.retry(chosen, _understood, actor())
     moved = sum(outcome.values())
     click.echo(f"{moved} of {len(outcome)} moved to the event log")
     if moved < len(outcome) and not everything:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from event_listener.commands import with_settings
+from event_listener.commands.accounts import actor
 from event_listener.commands.store_access import as_lines, opened, table
 from event_listener.message_registry import InvalidRegistryError, MessageRegistry, parse
 from event_listener.normalise.decode import NotJSONError, document
@@ -49,7 +50,7 @@ def import_files(settings: Settings, files: tuple[str, ...]) -> None:
     limit = settings.sources.registries_max_bytes
     with opened(settings) as store:
         try:
-            stored = store.message_registries.put(found, origin=IMPORTED, limit=limit)
+            stored = store.message_registries.put(found, origin=IMPORTED, limit=limit, actor=actor())
         except RegistriesFullError as error:
             raise click.ClickException(str(error)) from error
     for one in found:
@@ -86,7 +87,7 @@ def show(settings: Settings, digest: str) -> None:
 def remove(settings: Settings, registry: str, version: str | None) -> None:
     """Forget a registry, of one version or all; what events already hold stays."""
     with opened(settings) as store:
-        count = store.message_registries.remove(registry, version)
+        count = store.message_registries.remove(registry, version, actor())
     if not count:
         raise click.ClickException(f"there is no message registry {registry} {version or ''}".rstrip())
     click.echo(f"removed {count}")

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from event_listener.commands import with_settings
+from event_listener.commands.accounts import actor
 from event_listener.commands.store_access import as_lines, opened, table
 from event_listener.event import rfc3339
 from event_listener.settings import Settings
@@ -51,6 +52,6 @@ def list_scans(settings: Settings, sink: str, states: tuple[str, ...], limit: in
 def retry(settings: Settings, scan: str) -> None:
     """Schedule a scan that failed once more."""
     with opened(settings) as store:
-        if not store.scans.again(scan):
+        if not store.scans.again(scan, actor()):
             raise click.ClickException(f"{scan} is no scan that failed; `event-listener scans list` shows them")
     click.echo(f"{scan} is scheduled")

@@ -7,6 +7,7 @@ import click
 
 from event_listener import file_replay, sinks
 from event_listener.commands import with_settings
+from event_listener.commands.accounts import actor
 from event_listener.commands.store_access import opened
 from event_listener.event import nanoseconds, rfc3339
 from event_listener.places import cursor_name
@@ -26,7 +27,7 @@ def pause(settings: Settings, name: str) -> None:
     """Stop sending to a sink; its events wait. A batch that is on its way may still arrive."""
     _bus_sink(settings, name)
     with opened(settings) as store:
-        store.cursors.pause(name)
+        store.cursors.pause(name, actor())
     click.echo(f"{name} is paused; `event-listener sink resume {name}` lets it go on")
 
 
@@ -37,7 +38,7 @@ def resume(settings: Settings, name: str) -> None:
     """Let a paused sink go on where it stood."""
     _bus_sink(settings, name)
     with opened(settings) as store:
-        was_paused = store.cursors.resume(name)
+        was_paused = store.cursors.resume(name, actor())
     click.echo(f"{name} goes on within seconds" if was_paused else f"{name} wasn't paused")
 
 
@@ -62,7 +63,7 @@ def replay(settings: Settings, name: str, start: str, into: str | None, source: 
     with opened(settings) as store:
         position, _begins = _position(store, start)
         count = store.log.head() - position
-        store.cursors.rewind(cursor_name(name), name, position)
+        store.cursors.rewind(cursor_name(name), name, position, actor())
     click.echo(f"{name} goes on after event {position} of the log; {count} events are looked at again")
 
 
@@ -86,7 +87,7 @@ def _into(settings: Settings, name: str, start: str, path: str, source: str) -> 
 def rejected(settings: Settings, name: str, limit: int) -> None:
     """List what a sink refused for good, and what it skipped."""
     with opened(settings) as store:
-        for item in store.cursors.rejected(name, limit):
+        for item in store.rejections.list(name, limit):
             click.echo(f"{rfc3339(item.rejected_ns)}  {item.unit} {item.unit_seq}: {item.reason}")
 
 

@@ -25,7 +25,10 @@ from event_listener.sinks.client_tls import client_context, host_and_port
 
 COUNTED = 10_000  # dropped messages that are counted one by one; of more it is known that they were more
 _NOT_FOUND, _REFUSED, _OTHER = 404, 403, 406
-BIND_SECONDS = 60.0  # between looks for exchanges that weren't there
+# Between looks at the exchanges. RabbitMQ logs each look for one that isn't there, so those that never were there are
+# looked for seldom. One that isn't durable is gone after a restart of RabbitMQ, and comes back with its service.
+BIND_SECONDS, BIND_AGAIN_SECONDS = 60.0, 1.0
+_AGAIN_FOR_SECONDS = 600.0  # after connecting
 _MORE_SECONDS = 0.005  # for the rest of a batch, once its first message is here
 
 
@@ -40,16 +43,22 @@ class AmqpBus:
     """One connection, one channel, one consumer (inputs/base.py). Raises BusError and SecretError when made."""
 
     def __init__(
-        self, settings: AmqpInput, where: str, bindings: Sequence[Binding], labels: Callable[[Any], dict[str, str]]
+        self,
+        settings: AmqpInput,
+        where: str,
+        bindings: Sequence[Binding],
+        labels: Callable[[Any], dict[str, str]],
+        known: set[str],
     ) -> None:
-        self._settings, self._bindings, self._labels = settings, list(bindings), labels
+        """``known``: exchanges that were there once; for all connections of an input."""
+        self._settings, self._bindings, self._labels, self._known = settings, list(bindings), labels, known
         self._parameters, self.peer = _parameters(settings, where)
         self._arrived: list[tuple[int, Message]] = []
         self._taken = 0  # the delivery tag up to which receive() gave messages away
         self._cancelled = ""
         self._uncounted = 0
         self._missing: dict[str, str] = {}
-        self._bound_at = 0.0
+        self._bound_at = self._bound_again_at = self._began = time.monotonic()
         try:
             self._connection = pika.BlockingConnection(self._parameters)
         except (AMQPError, OSError) as error:
@@ -84,14 +93,33 @@ class AmqpBus:
         except (AMQPError, OSError) as error:
             raise BusError(f"{self.peer}: {words(error)}") from error
 
-    def _bind(self) -> None:
-        """Bind the queue to the exchanges that are there."""
-        self._bound_at = time.monotonic()
-        for binding in [one for one in self._bindings if not self._missing or one.exchange in self._missing]:
+    def _bind(self, *, again: bool = False) -> None:
+        """Bind the queue to the exchanges that are there; ``again``: only to those that were there once, and went."""
+        self._bound_again_at = time.monotonic()
+        if not again:
+            self._bound_at = self._bound_again_at
+        for binding in self._bindings:
+            if again and binding.exchange not in self._gone():
+                continue
             problem = self._bind_one(binding)
             self._missing.pop(binding.exchange, None)
             if problem:
                 self._missing[binding.exchange] = problem
+            else:
+                self._known.add(binding.exchange)
+
+    def _keep_bound(self) -> None:
+        """See to the exchanges from time to time: one that was made anew has no binding of ours."""
+        now = time.monotonic()
+        if now - self._bound_at > BIND_SECONDS:
+            self._bind()
+        elif (
+            now - self._bound_again_at > BIND_AGAIN_SECONDS and self._gone() and now - self._began < _AGAIN_FOR_SECONDS
+        ):
+            self._bind(again=True)
+
+    def _gone(self) -> set[str]:
+        return self._known & self._missing.keys()
 
     def _bind_one(self, binding: Binding) -> str:
         # A channel of its own: the broker closes it over an exchange that isn't there.
@@ -105,7 +133,7 @@ class AmqpBus:
             if error.reply_code not in (_NOT_FOUND, _REFUSED):
                 raise BusError(f"{self.peer}: {error.reply_text}") from error
             what = "isn't there yet" if error.reply_code == _NOT_FOUND else f"refuses us: {error.reply_text}"
-            return f"the exchange {binding.exchange} {what}; it is looked for again every minute"
+            return f"the exchange {binding.exchange} {what}; it is looked for again"
         except (AMQPError, OSError) as error:
             raise BusError(f"{self.peer}: {words(error)}") from error
         return ""
@@ -119,6 +147,7 @@ class AmqpBus:
 
     def receive(self, seconds: float) -> Sequence[Message]:
         """At most ``prefetch`` messages."""
+        self._keep_bound()
         if not self._arrived:
             self._call(lambda: self._connection.process_data_events(seconds))
         if self._arrived:
@@ -160,9 +189,7 @@ class AmqpBus:
         return int(answer.method.message_count)
 
     def warnings(self) -> Sequence[str]:
-        """Exchanges that aren't there; looks for them again from time to time."""
-        if self._missing and time.monotonic() - self._bound_at > BIND_SECONDS:
-            self._bind()
+        """Exchanges that aren't there."""
         return list(self._missing.values())
 
     def close(self) -> None:

@@ -15,9 +15,10 @@ def opened(settings: CloudStack) -> Opened:
     """The input. Its hosts are tried in turn."""
     hosts = itertools.cycle(settings.hosts)
     bindings = [Binding(settings.exchange, tuple(settings.keys))]
+    known: set[str] = set()
 
     def connect() -> Bus:
         # The category stands in the routing key alone.
-        return AmqpBus(settings, next(hosts), bindings, lambda method: {"routing-key": method.routing_key})
+        return AmqpBus(settings, next(hosts), bindings, lambda method: {"routing-key": method.routing_key}, known)
 
     return Opened(settings.name, connect, clean, problems=lambda: problems(settings.tls))

@@ -18,6 +18,8 @@ from event_listener.inputs.base import BusError, Message
 from event_listener.secrets import SecretError, read_secret
 from event_listener.settings_inputs import CloudStackKafka
 
+# The group shares its partitions out anew: who has one now reads again what wasn't committed.
+_SHARED_ANEW = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}
 _librdkafka = logging.getLogger("event_listener.librdkafka")
 _librdkafka.setLevel(logging.CRITICAL)  # the intake says once that the broker is away
 
@@ -28,13 +30,14 @@ class KafkaBus:
     def __init__(self, settings: CloudStackKafka) -> None:
         self._settings = settings
         self.peer = str(settings.properties["bootstrap.servers"]).partition(",")[0]
-        self._error = ""
+        self._error = self._uncommitted = ""
         self._lost = 0
         self._offsets: dict[int, int] = {}  # the next one, by partition, of what receive() gave away
         self._held: list[Any] = []
         self._paused = False
         try:
-            self._consumer = Consumer({**properties(settings), "error_cb": self._on_error, "logger": _librdkafka})
+            told = {"error_cb": self._on_error, "on_commit": self._on_commit, "logger": _librdkafka}
+            self._consumer = Consumer({**properties(settings), **told})
         except (KafkaException, ValueError) as error:
             raise BusError(f"{self.peer}: {_words(error)}") from error
         try:
@@ -63,6 +66,8 @@ class KafkaBus:
             arrived = [*self._held, *self._consumer.consume(self._settings.prefetch, seconds)]
         except (KafkaException, RuntimeError) as error:
             raise BusError(f"{self.peer}: {_words(error)}") from error
+        if self._uncommitted:
+            raise BusError(f"{self.peer}: {self._uncommitted}")
         self._held = []
         found = []
         for one in arrived:
@@ -79,12 +84,15 @@ class KafkaBus:
         return found
 
     def confirm(self) -> None:
-        """Commit the offsets of what was given away. A partition that is another's now is read again there."""
+        """Commit the offsets of what was given away. A partition that is another's now is read again there.
+
+        Nobody waits for the answer, which doesn't come while the broker is away: it is looked at by :meth:`receive`.
+        """
         if not self._offsets:
             return
         offsets = [TopicPartition(self._settings.topic, part, offset) for part, offset in self._offsets.items()]
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             raise BusError(f"{self.peer}: {_words(error)}") from error
         self._offsets = {}
@@ -103,11 +111,17 @@ class KafkaBus:
                 self._held.append(message)
 
     def depth(self) -> int | None:
-        """Messages after the last committed ones, of the partitions that are ours; None where that isn't known."""
-        waiting = 0
+        """Messages after the last committed ones, of our partitions; None where one has no broker.
+
+        Who can't say what was committed can't take a commit either, and is away.
+        """
+        assigned, waiting = self._consumer.assignment(), 0
         try:
-            assigned = self._consumer.assignment()
-            for at in self._consumer.committed(assigned, timeout=self._settings.timeout) if assigned else []:
+            committed = self._consumer.committed(assigned, timeout=self._settings.timeout) if assigned else []
+        except KafkaException as error:
+            raise BusError(f"{self.peer}: {self._error or _words(error)}") from error
+        try:
+            for at in committed:
                 low, high = self._consumer.get_watermark_offsets(at, timeout=self._settings.timeout)
                 waiting += high - max(at.offset, low)
         except KafkaException:
@@ -123,7 +137,7 @@ class KafkaBus:
         self._lost = 0
 
     def warnings(self) -> Sequence[str]:
-        """Brokers that are away are no reason to begin anew: librdkafka tries them again."""
+        """One broker that is away is no reason to begin anew: librdkafka tries it again."""
         warning, self._error = self._error, ""
         return [f"{self.peer}: {warning}"] if warning else []
 
@@ -140,6 +154,10 @@ class KafkaBus:
                     self._lost += low - at.offset
         except KafkaException as error:
             self._error = _words(error)
+
+    def _on_commit(self, error: KafkaError | None, _partitions: list[TopicPartition]) -> None:
+        if error is not None and error.code() not in _SHARED_ANEW:
+            self._uncommitted = error.str()
 
     def _on_error(self, error: KafkaError) -> None:
         self._error = error.str()

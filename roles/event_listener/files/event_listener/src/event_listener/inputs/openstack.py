@@ -24,8 +24,10 @@ def opened(settings: OpenStack) -> Opened:
     keys = tuple(f"{topic}.*" for topic in settings.topics)
     bindings = [Binding(exchange, keys) for exchange in settings.exchanges]
 
+    known: set[str] = set()
+
     def connect() -> Bus:
-        return AmqpBus(settings, next(hosts), bindings, lambda method: {"routing-key": method.routing_key})
+        return AmqpBus(settings, next(hosts), bindings, lambda method: {"routing-key": method.routing_key}, known)
 
     account = settings.security_groups
     follow = _follower(settings.name, account) if account is not None else None

@@ -32,7 +32,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     @describe("Add the entries of logs that the event log lacks.", Outcomes, body=Request)
     def add() -> Response:
         wanted = request_of(request.get_json(force=True))
-        outcomes = backfill.run(connection.store, wanted, g.token)
+        outcomes = backfill.run(connection.store, wanted, g.actor)
         added = sum(outcome.added for outcome in outcomes)
         if added and not wanted.check:
             logger.info("%s backfilled %d events of %d sources", g.token, added, len(outcomes))

@@ -122,7 +122,7 @@ def blueprint(settings: Settings, connection: Connection) -> Blueprint:
     @routes.delete("/<registry>/<version>")
     @describe("Forget the versions of a registry, or one; events keep what they hold.")
     def delete(registry: str, version: str | None) -> Response:
-        if not connection.store.message_registries.remove(registry, version):
+        if not connection.store.message_registries.remove(registry, version, g.actor):
             raise NotFound(f"there is no message registry {registry}{f' {version}' if version else ''}")
         logger.info("%s removed message registry %s %s", g.token, registry, version or "(all versions)")
         return Response(status=204)
@@ -146,7 +146,7 @@ def _put(store: Store, reading: Reading, limit: int, *, check: bool) -> dict[str
         make = source.make
     registries = [parse(document) for document in reading.registries]
     origin = reading.source or IMPORTED
-    stored = store.message_registries.put(registries, origin=origin, limit=limit, make=make, check=check)
+    stored = store.message_registries.put(registries, origin=origin, limit=limit, make=make, check=check, actor=g.actor)
     named = {one.digest: f"{one.registry}.{one.version}" for one in registries}
     return {
         "added": [named[digest] for digest in stored.added],

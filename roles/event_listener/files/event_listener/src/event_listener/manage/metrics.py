@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from event_listener import __version__, inputs, status
 from event_listener.certificate import certificates
+from event_listener.clock import cautious_ns
 from event_listener.disk_use import published
 from event_listener.inputs.report import reported
 from event_listener.journal import JournalBrokenError, JournalUnavailableError
@@ -180,7 +181,7 @@ def _upkeep(store: Store) -> Iterator[Metric]:
 
 def _heartbeats(store: Store, limit: int) -> Metric:
     """Of the sources that should send them: how many are missing since each was last heard."""
-    heard, now = store.sources.activity(), time.time_ns()
+    heard, now = store.sources.activity(), cautious_ns()
     missed = {
         source.name: float(found)
         for source in store.sources.list()

@@ -18,7 +18,7 @@ class TracedSink(TypedDict):
     """What became of an event at one sink."""
 
     sink: str
-    state: Literal["not routed", "rejected", "skipped", "before its time", "waiting", "confirmed"]
+    state: Literal["not routed", "rejected", "skipped", "before its time", "waiting", "confirmed", "passed"]
     reason: str
     confirmed: Moment | None
     not_before: Moment | None

@@ -52,11 +52,11 @@ class Worker:
     def step(self) -> bool:
         """Ask the scanner once, where there is something to ask; returns whether there was."""
         name, every = self._settings.name, self._settings.poll_interval
-        if time.monotonic() < self._not_before or not self._store.scans.is_due(name) or self._leave_alone():
-            return False
         # The answer to a launch that is on its way may still come, so a lost one isn't looked for sooner.
         hold = 2 * self._settings.timeout + every
         scans = self._store.scans
+        if time.monotonic() < self._not_before or not scans.is_due(name, hold) or self._leave_alone():
+            return False
         if (job := scans.due(name, "launching", hold)) is not None:
             self._find(job)
         elif (job := scans.due(name, "running", every)) is not None:

@@ -18,10 +18,10 @@ from event_listener.store.accounts import Tree
 from event_listener.store.actions import Actor
 from event_listener.store.alerts import AlertQuery, Alerts, AlertsRefusedError
 from event_listener.store.backend import Backend, SQLiteBackend, StoreBrokenError, StoreUnavailableError
-from event_listener.store.checkpoints import INDEXED, Checkpoints, History
+from event_listener.store.checkpoints import INDEXED, Checkpoints, History, Unit
 from event_listener.store.cloud import Cloud, Known
 from event_listener.store.conditions import Conditions
-from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease, Rejected, Unit
+from event_listener.store.cursors import PAUSED_HOLDER, Cursors, FencedError, LaneStatus, Lease
 from event_listener.store.deeds import Deed, Deeds, NotThereError, TooMuchError
 from event_listener.store.deliveries import Deliveries, Delivery, DeliveryQuery, Tried
 from event_listener.store.given_up import GivenUp, Loss
@@ -37,11 +37,13 @@ from event_listener.store.purge import Purge, Removed, Waiting
 from event_listener.store.quarantine import Held, Quarantine
 from event_listener.store.query import Page, Queries
 from event_listener.store.question import MAX_LIMIT, Query
+from event_listener.store.rejections import Rejected, Rejections
 from event_listener.store.scans import Scans
 from event_listener.store.search import Search
 from event_listener.store.source_health import SourceHealth
 from event_listener.store.sources import VERSION as SOURCES
 from event_listener.store.sources import Activity, Sources
+from event_listener.store.space import Space
 from event_listener.store.states import ResourceState, StateQuery, States
 from event_listener.store.upkeep import Care, Outage, Upkeep
 from event_listener.store.users import Users
@@ -93,12 +95,14 @@ __all__ = [
     "Query",
     "RegistriesFullError",
     "Rejected",
+    "Rejections",
     "Removed",
     "ResourceState",
     "Scans",
     "Search",
     "Settled",
     "Sources",
+    "Space",
     "StateQuery",
     "States",
     "Store",
@@ -133,6 +137,7 @@ class Store:
         self.place = place
         self.log = EventLog(backend)
         self.cursors = Cursors(backend, place)
+        self.rejections = Rejections(backend, self.cursors.key)
         self.queries = Queries(backend)
         self.sources = Sources(backend)
         self.proofs = Proofs(backend)
@@ -141,6 +146,7 @@ class Store:
         self.health = SourceHealth(backend)
         self.quarantine = Quarantine(backend)
         self.given_up = GivenUp(backend)
+        self.space = Space(backend)
         self.states = States(backend)
         self.checkpoints = Checkpoints(backend)
         self.tree = Tree(backend)

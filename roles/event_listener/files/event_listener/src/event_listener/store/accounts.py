@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from event_listener.policy import EVERYTHING, ROOT, Owner, PolicyError, Scope, account_name, ancestors, domain_path
 from event_listener.store import schema
-from event_listener.store.actions import Actor, record
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.backend import Backend
 from event_listener.store.log import now_ns
 from event_listener.store.ownership import within
@@ -50,7 +50,7 @@ class Tree:
                     raise PolicyError(f"domain {path} holds {what}; move or remove them first")
             gone = connection.execute(delete(schema.domain).where(schema.domain.c.path == path)).rowcount > 0
             if gone:
-                record(connection, actor, "DOMAIN.DELETE", ("Domain", path), Owner(path))
+                record(connection, told(actor, "DOMAIN.DELETE", ("Domain", path), Owner(path)))
             return gone
 
     def accounts(self, scope: Scope = EVERYTHING) -> list[Owner]:
@@ -78,7 +78,7 @@ class Tree:
             wanted = (table.domain == domain) & (table.name == name)
             gone = connection.execute(delete(schema.account).where(wanted)).rowcount > 0
             if gone:
-                record(connection, actor, "ACCOUNT.DELETE", ("Account", name), Owner(domain, name))
+                record(connection, told(actor, "ACCOUNT.DELETE", ("Account", name), Owner(domain, name)))
             return gone
 
 
@@ -92,7 +92,7 @@ def ensure_domain(connection: Connection, path: str, actor: Actor) -> bool:
     for above in ancestors(path)[1:]:
         if not _count(connection, table, table.c.path == above):
             connection.execute(table.insert().values(path=above, created_ns=now_ns()))
-            record(connection, actor, "DOMAIN.CREATE", ("Domain", above), Owner(above))
+            record(connection, told(actor, "DOMAIN.CREATE", ("Domain", above), Owner(above)))
             made = True
     return made
 
@@ -104,5 +104,5 @@ def ensure_account(connection: Connection, domain: str, name: str, actor: Actor)
     if _count(connection, table, (table.c.domain == domain) & (table.c.name == name)):
         return False
     connection.execute(table.insert().values(domain=domain, name=name, created_ns=now_ns()))
-    record(connection, actor, "ACCOUNT.CREATE", ("Account", name), Owner(domain, name))
+    record(connection, told(actor, "ACCOUNT.CREATE", ("Account", name), Owner(domain, name)))
     return True

@@ -15,6 +15,8 @@ from event_listener.policy import Owner
 from event_listener.store.log import Arrival, insert_new, now_ns
 from event_listener.store.own import own_arrival
 
+_AT_ONCE = 1000  # a fleet may be registered by one request, and a statement has only so many parameters
+
 
 class Actor(msgspec.Struct, frozen=True):
     """Who did it, and from where: an address, or ``command line``."""
@@ -23,23 +25,10 @@ class Actor(msgspec.Struct, frozen=True):
     where: str
 
 
-def record(
-    connection: Connection,
-    actor: Actor,
-    event_type: str,
-    resource: tuple[str, str],
-    owner: Owner,
-    *,
-    failed: str = "",
-    unique: str = "",
-    details: Mapping[str, Any] | None = None,
-) -> None:
-    """Tell of one deed: ``DOMAIN.CREATE`` of ``("Domain", "/dc1/")``. ``failed`` says why it was refused.
-
-    ``unique`` keeps what repeats (wrong passwords) from filling the log: the same text is told once.
-    """
-    arrival = told(actor, event_type, resource, owner, failed=failed, unique=unique, details=details)
-    insert_new(connection, [arrival])
+def record(connection: Connection, *deeds: Arrival) -> None:
+    """Store what was :func:`told`, in the write transaction of the deeds."""
+    for start in range(0, len(deeds), _AT_ONCE):
+        insert_new(connection, deeds[start : start + _AT_ONCE])
 
 
 def told(
@@ -52,7 +41,10 @@ def told(
     unique: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> Arrival:
-    """The event of one deed, for who does many at once and stores theirs together."""
+    """The event of one deed: ``DOMAIN.CREATE`` of ``("Domain", "/dc1/")``. ``failed`` says why it was refused.
+
+    ``unique`` keeps what repeats (wrong passwords) from filling the log: the same text is told once.
+    """
     kind, name = resource
     verb = event_type.rpartition(".")[2].lower()
     outcome = f"failed: {failed}" if failed else "done"

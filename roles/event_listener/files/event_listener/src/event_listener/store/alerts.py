@@ -14,7 +14,7 @@ from event_listener.alert_rules import Rulebook
 from event_listener.alerts import Alert, AlertState
 from event_listener.event import Level
 from event_listener.policy import EVERYTHING, Owner, Reach, Scope
-from event_listener.store.actions import Actor, record
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.alert_reader import TABLE, AlertReader, alert_of, cleared
 from event_listener.store.backend import Backend
 from event_listener.store.log import insert_new, now_ns
@@ -132,7 +132,7 @@ class Alerts:
             ids = [alert.id for alert in found if alert.domain == domain]
             what = ids[0] if len(ids) == 1 else f"{len(ids)} alerts"
             details = {"affected": len(ids), "alerts": ids[:100]}
-            record(connection, actor, f"ALERT.{deed.upper()}", ("Alert", what), Owner(domain), details=details)
+            record(connection, told(actor, f"ALERT.{deed.upper()}", ("Alert", what), Owner(domain), details=details))
 
     def open_counts(self) -> dict[tuple[str, str, str], int]:
         """How many alerts are open, by rule, source and level."""

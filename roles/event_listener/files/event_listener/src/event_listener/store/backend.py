@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from event_listener.filesystems import make_directory, refuse_network_filesystem, sync_again
+from event_listener.filesystems import make_directory, refuse_network_filesystem, refuse_read_only, sync_again
 
 APPEND = "append"  # the lock of all that takes sequence numbers, and of the registry
 
@@ -47,10 +47,11 @@ class Backend(Protocol):
     def read(self) -> contextlib.AbstractContextManager[Connection]:
         """One consistent view. Raises StoreUnavailableError."""
 
-    def write(self, lock: str = APPEND) -> contextlib.AbstractContextManager[Connection]:
+    def write(self, lock: str = APPEND, *further: str) -> contextlib.AbstractContextManager[Connection]:
         """One transaction, durable when it returns. Raises StoreUnavailableError.
 
-        One writer at a time, where a database can do better: one at a time with the same ``lock``.
+        One writer at a time, where a database can do better: one at a time with the same ``lock``. Who needs several
+        takes ``APPEND`` first.
         """
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str]) -> None:
@@ -93,19 +94,28 @@ class SQLiteBackend:
         make_directory(path.parent)
         refuse_network_filesystem(path.parent)
         self.engine: Engine = sqlalchemy.create_engine(
-            sqlalchemy.URL.create("sqlite", database=str(path)), connect_args={"timeout": 30}
+            sqlalchemy.URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": 30},
+            # As many as SQLAlchemy would open at most, but kept: opening one is what costs (_prepare).
+            pool_size=15,
+            max_overflow=0,
+            pool_use_lifo=True,
         )
         event.listen(self.engine, "connect", self._prepare)
         event.listen(self.engine, "begin", self._begin)
 
-    @staticmethod
-    def _prepare(connection: Any, _record: Any) -> None:
+    def _prepare(self, connection: Any, _record: Any) -> None:
         # The driver's own transaction control begins too late and commits too early; ours is in _begin.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
+                connection.execute(f"PRAGMA {pragma}").close()
+            refuse_read_only(self.path)
+        except BaseException as error:
+            connection.close()  # SQLAlchemy leaves that to whenever nobody refers to it any more
+            if isinstance(error, OSError):
+                raise StoreUnavailableError(f"the event log {self.path} can't be used ({error.strerror})") from error
+            raise
 
     @staticmethod
     def _begin(connection: Connection) -> None:
@@ -122,7 +132,7 @@ class SQLiteBackend:
             cause = getattr(error, "orig", None) or error
             name = getattr(cause, "sqlite_errorname", "")
             if name.startswith(_OPEN_AGAIN):
-                # SQLite opens a file for reading only while its disk is read-only, and would keep it so.
+                # The file may be another one now, or its disk have come back.
                 self.engine.dispose()
             if name in _FSYNC_FAILED:
                 raise self._broken(str(cause)) from error
@@ -145,7 +155,7 @@ class SQLiteBackend:
         """One consistent view: readers never wait for writers here."""
         return self._connection(write=False)
 
-    def write(self, lock: str = APPEND) -> contextlib.AbstractContextManager[Connection]:  # noqa: ARG002 - there is one
+    def write(self, *_locks: str) -> contextlib.AbstractContextManager[Connection]:
         """SQLite has one writer at a time by nature."""
         return self._connection(write=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 from sqlalchemy import Connection, delete, select
@@ -24,6 +25,7 @@ _SLACK = 1000  # old ones are removed in such steps
 _TABLE = schema.checkpoint
 
 Step = tuple[int, int]  # position, time
+Unit = Literal["payload", "event"]  # what a cursor counts
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -42,6 +44,12 @@ class History(msgspec.Struct, frozen=True):
     passes: list[Pass] = []
     began: bool = False
     before_ns: int | None = None
+
+
+def position(connection: Connection, name: str) -> int:
+    """Where a cursor stands; 0 for one that never moved."""
+    table = schema.cursor
+    return int(connection.execute(select(table.c.position).where(table.c.name == name)).scalar() or 0)
 
 
 def set_position(

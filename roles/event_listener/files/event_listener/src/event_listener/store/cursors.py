@@ -3,21 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 
-from event_listener.store import rows, schema
-from event_listener.store.backend import Backend
-from event_listener.store.checkpoints import set_position
+from event_listener.policy import Owner
+from event_listener.store import schema
+from event_listener.store.actions import Actor, record, told
+from event_listener.store.backend import APPEND, Backend
+from event_listener.store.checkpoints import Unit, set_position
 
-Unit = Literal["payload", "event"]
 PAUSED_HOLDER = "paused by an operator"
 _COUNT = "sink:"
-_SKIPPED = " up to this one "  # in the reason of what stands for several
 _NEVER_NS = (1 << 63) - 1
 
 
@@ -44,29 +45,8 @@ class LaneStatus(msgspec.Struct, frozen=True):
     since_ns: int
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """A unit that a sink will never take."""
-
-    sink: str
-    unit: Unit
-    unit_seq: int
-    reason: str
-    rejected_ns: int
-
-    @property
-    def is_skip(self) -> bool:
-        """Whether it stands for all that had waited too long, up to this unit."""
-        return _SKIPPED in self.reason
-
-
-def position(connection: Connection, name: str) -> int:
-    """Where a cursor stands; 0 for one that never moved."""
-    table = schema.cursor
-    return int(connection.execute(select(table.c.position).where(table.c.name == name)).scalar() or 0)
-
-
 class Cursors:
-    """Cursors, leases, the lanes' health and what sinks rejected."""
+    """Cursors, leases and the lanes' health."""
 
     def __init__(self, backend: Backend, place: str = "") -> None:
         self._backend = backend
@@ -77,7 +57,7 @@ class Cursors:
         """Say which lanes are this host's own (files): where hosts share a database, each has such a lane."""
         self._here = set(names)
 
-    def _key(self, name: str) -> str:
+    def key(self, name: str) -> str:
         """A lane's or a lane's cursor's name in the tables."""
         return self._local(name) if name.rpartition(":")[2] in self._here else name
 
@@ -88,7 +68,7 @@ class Cursors:
         """Where a cursor stands; None for one that doesn't exist."""
         table = schema.cursor
         with self._backend.read() as connection:
-            found = connection.execute(select(table.c.position).where(table.c.name == self._key(name))).scalar()
+            found = connection.execute(select(table.c.position).where(table.c.name == self.key(name))).scalar()
         return None if found is None else int(found)
 
     def all(self) -> dict[str, int]:
@@ -104,7 +84,7 @@ class Cursors:
 
         Raises FencedError.
         """
-        key = self._key(name)
+        key = self.key(name)
         with self._backend.write(key if lease is None else _lock(lease.name)) as connection:
             if lease is not None:
                 check_lease(connection, lease)
@@ -115,7 +95,7 @@ class Cursors:
 
     def begin(self, name: str, value: int) -> int:
         """Where a cursor stands; one that doesn't exist is made, at ``value``. Two relays that begin agree."""
-        key = self._key(name)
+        key = self.key(name)
         with self._backend.write(key) as connection:
             found = connection.execute(select(schema.cursor.c.position).where(schema.cursor.c.name == key)).scalar()
             if found is not None:
@@ -130,23 +110,32 @@ class Cursors:
             found = connection.execute(select(table).where(table.c.name.startswith(_COUNT, autoescape=True)))
             return {tuple(row.name.removeprefix(_COUNT).split(":", 1)): int(row.value) for row in found}
 
-    def rewind(self, name: str, lane: str, value: int) -> None:
+    def rewind(self, name: str, lane: str, value: int, actor: Actor | None = None) -> None:
         """Move a lane's cursor from outside; whoever runs the lane is fenced, and goes on from there."""
-        with self._backend.write(_lock(lane)) as connection:
+        with self._steered(lane) as connection:
             self._seize(connection, lane, None)
             set_position(self._backend, connection, name, value, keep=True)
+            _tell(connection, actor, "SINK.REPLAY", lane, {"after": value})
 
-    def pause(self, lane: str) -> None:
+    def pause(self, lane: str, actor: Actor | None = None) -> None:
         """Take the lease away from whoever has it, until :meth:`resume`."""
-        with self._backend.write(_lock(lane)) as connection:
+        with self._steered(lane) as connection:
             self._seize(connection, lane, PAUSED_HOLDER)
+            _tell(connection, actor, "SINK.PAUSE", lane)
 
-    def resume(self, lane: str) -> bool:
+    def resume(self, lane: str, actor: Actor | None = None) -> bool:
         """Let a paused lane go on; returns whether it was paused."""
         table = schema.lease
         held = table.c.name == lane, table.c.holder == PAUSED_HOLDER, table.c.expires_ns > 0
-        with self._backend.write(_lock(lane)) as connection:
-            return connection.execute(table.update().where(*held).values(expires_ns=0)).rowcount > 0
+        with self._steered(lane) as connection:
+            was_paused = connection.execute(table.update().where(*held).values(expires_ns=0)).rowcount > 0
+            if was_paused:
+                _tell(connection, actor, "SINK.RESUME", lane)
+        return was_paused
+
+    def _steered(self, lane: str) -> contextlib.AbstractContextManager[Connection]:
+        """A transaction of what an operator does with a lane, which an event tells of."""
+        return self._backend.write(APPEND, _lock(lane))
 
     def holder(self, lane: str) -> str:
         """Who holds a lease now; empty for nobody."""
@@ -198,7 +187,7 @@ class Cursors:
 
     def report(self, name: str, unit: Unit, state: str, reason: str) -> bool:
         """Note how a lane is; returns whether that is news."""
-        table, name = schema.lane, self._key(name)
+        table, name = schema.lane, self.key(name)
         with self._backend.write(_lock(name)) as connection:
             row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
             if row is not None and (row.state, row.reason) == (state, reason):
@@ -222,48 +211,13 @@ class Cursors:
         """
         table = schema.lane.c
         with self._backend.write() as connection:
-            gone: ColumnElement[bool] = table.name.not_in({self._key(name) for name in keep})
+            gone: ColumnElement[bool] = table.name.not_in({self.key(name) for name in keep})
             if self._place:
                 now = self._backend.now_ns(connection)
                 held = select(schema.lease.c.name).where(schema.lease.c.expires_ns > now)
                 shared = table.name.not_like("%@%") & table.name.not_in(held)
                 gone = gone & (table.name.like(f"%@{self._place}") | shared)
             connection.execute(delete(schema.lane).where(gone))
-
-    def reject(self, sink: str, unit: Unit, unit_seq: int, reason: str) -> None:
-        """Keep in mind what a sink refused for good. Once per unit."""
-        table, sink = schema.rejected, self._key(sink)
-        with self._backend.write("rejected") as connection:
-            known = select(table.c.seq).where(table.c.sink == sink, table.c.unit_seq == unit_seq)
-            if connection.execute(known).first() is None:
-                entry = Rejected(sink, unit, unit_seq, reason, time.time_ns())
-                seq = rows.take(connection, table, 1)
-                connection.execute(table.insert().values(seq=seq, **msgspec.structs.asdict(entry)))
-
-    def given_up(self, sink: str, unit_seq: int) -> Rejected | None:
-        """What a sink noted of a unit: that it refused it, or skipped it with others up to a later one."""
-        table = schema.rejected
-        columns: list[Any] = [table.c[name] for name in Rejected.__struct_fields__]
-        skipped = (table.c.unit_seq > unit_seq) & table.c.reason.contains(_SKIPPED, autoescape=True)
-        statement = select(*columns).where(table.c.sink == self._key(sink), (table.c.unit_seq == unit_seq) | skipped)
-        with self._backend.read() as connection:
-            row = connection.execute(statement.order_by(table.c.unit_seq).limit(1)).one_or_none()
-        return Rejected(**row._mapping) if row is not None else None
-
-    def rejected(self, sink: str, limit: int = 100) -> list[Rejected]:
-        """The last units that a sink refused, newest first."""
-        table = schema.rejected
-        columns: list[Any] = [table.c[name] for name in Rejected.__struct_fields__]
-        statement = select(*columns).where(table.c.sink == self._key(sink)).order_by(table.c.seq.desc()).limit(limit)
-        with self._backend.read() as connection:
-            return [Rejected(**row._mapping) for row in connection.execute(statement)]
-
-    def rejected_counts(self) -> dict[str, int]:
-        """How many units each sink refused."""
-        table = schema.rejected
-        with self._backend.read() as connection:
-            found = connection.execute(select(table.c.sink, func.count().label("count")).group_by(table.c.sink))
-            return {row.sink: int(row._mapping["count"]) for row in found}
 
     def beat(self, name: str) -> None:
         """Say that a process of this host is alive."""
@@ -285,6 +239,11 @@ def _is_good(holder: str, left_ns: int, ttl: float) -> bool:
     Who holds it and lives has renewed it by then or is fenced, so at most one batch repeats.
     """
     return left_ns > 0 and (holder == PAUSED_HOLDER or left_ns <= ttl * 1e9)
+
+
+def _tell(connection: Connection, actor: Actor | None, what: str, lane: str, details: Any = None) -> None:
+    if actor is not None:
+        record(connection, told(actor, what, ("Sink", lane), Owner(), details=details))
 
 
 def _lock(lane: str) -> str:

@@ -9,9 +9,10 @@ import msgspec
 from sqlalchemy import Connection, literal, select
 
 from event_listener.policy import Owner
-from event_listener.store import actions, marks, schema
-from event_listener.store.actions import Actor
+from event_listener.store import marks, schema
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.backend import Backend, StoreUnavailableError
+from event_listener.store.deliveries import forget_deleted
 from event_listener.store.log import now_ns
 from event_listener.store.question import Query
 from event_listener.store.selection import Selection
@@ -58,10 +59,12 @@ class Deeds:
         with self._backend.write() as connection:
             _all_there(connection, query)
             count = self._mark(connection, deed, query)
+            if count and deed is Deed.DELETE:
+                forget_deleted(connection)
             if count:
                 name = query.id[0] if len(query.id) == 1 else f"{count} events"
                 details = {"count": count, "query": _shown(query)}
-                actions.record(connection, actor, f"EVENT.{deed.upper()}", ("Event", name), owner, details=details)
+                record(connection, told(actor, f"EVENT.{deed.upper()}", ("Event", name), owner, details=details))
         return count
 
     def _mark(self, connection: Connection, deed: Deed, query: Query) -> int:

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
 
 from event_listener.event import Level
 from event_listener.policy import EVERYTHING, Owner, Scope
-from event_listener.store import rows, schema
-from event_listener.store.actions import Actor, record
+from event_listener.store import marks, rows, schema
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.backend import Backend
 from event_listener.store.cursors import Lease, check_lease
 from event_listener.store.log import insert_new, now_ns
@@ -25,6 +25,7 @@ from event_listener.webhooks.model import Webhook
 from event_listener.webhooks.schedule import DELIVERED, FAILED, PENDING, Attempt, Health, Next
 
 MAX_LIMIT = 1000
+NEVER = (1 << 63) - 1
 _TABLE = schema.webhook_delivery
 
 
@@ -115,7 +116,8 @@ class Deliveries:
                 here = (lane.c.webhook == webhook) & (lane.c.position == position)
                 if connection.execute(lane.update().where(here).values(position=through)).rowcount:
                     moved.add(webhook)
-            _insert(connection, [item for item in deliveries if item.webhook in moved])
+            gone = marks.deleted_ids(connection, [item.event_id for item in deliveries])
+            _insert(connection, [item for item in deliveries if item.webhook in moved and item.event_id not in gone])
 
     def pending(self) -> dict[str, int]:
         """How many wait, by webhook."""
@@ -131,12 +133,18 @@ class Deliveries:
         with self._backend.read() as connection:
             return {row.webhook: Queue(int(row.waiting), int(row.oldest_ns)) for row in connection.execute(statement)}
 
-    def due(self, webhook: str, now: int, limit: int) -> list[Delivery]:
-        """Those that are to be tried now, the one that waits longest first."""
-        mine = (_TABLE.c.state == PENDING) & (_TABLE.c.webhook == webhook) & (_TABLE.c.next_ns <= now)
-        statement = select(_TABLE).where(mine).order_by(_TABLE.c.next_ns, _TABLE.c.seq).limit(limit)
+    def due(self, webhook: str, now: int, limit: int, never: int = NEVER) -> list[Delivery]:
+        """Those that are to be tried now, the one that waits longest first.
+
+        What waits until ``never`` or later was put off by a clock that was set back since: it comes after all others.
+        """
+        mine = (_TABLE.c.state == PENDING) & (_TABLE.c.webhook == webhook)
         with self._backend.read() as connection:
-            return [_delivery_of(row) for row in connection.execute(statement)]
+            for when in (_TABLE.c.next_ns <= now, _TABLE.c.next_ns >= never):
+                statement = select(_TABLE).where(mine, when).order_by(_TABLE.c.next_ns, _TABLE.c.seq).limit(limit)
+                if found := [_delivery_of(row) for row in connection.execute(statement)]:
+                    return found
+        return []
 
     def next_due(self, webhook: str) -> int | None:
         """When the next one is to be tried, ns; None where none waits."""
@@ -251,7 +259,9 @@ class Deliveries:
             bump(self._backend, connection)
             owner = _owner(connection, old.webhook)
             what = {"webhook": old.webhook, "event_id": old.event_id}
-            record(connection, actor, "WEBHOOK.DELIVERY.EXECUTE", ("WebhookDelivery", new.id), owner, details=what)
+            record(
+                connection, told(actor, "WEBHOOK.DELIVERY.EXECUTE", ("WebhookDelivery", new.id), owner, details=what)
+            )
         return msgspec.structs.replace(new, seq=seq)
 
     def remove(self, query: DeliveryQuery, actor: Actor, scope: Scope = EVERYTHING) -> int:
@@ -263,9 +273,18 @@ class Deliveries:
                 _remove(connection, [row.seq for row in found[start : start + MAX_LIMIT]])
             for webhook in sorted({row.webhook for row in found}):
                 count = sum(row.webhook == webhook for row in found)
-                owner, told = _owner(connection, webhook), {"count": count}
-                record(connection, actor, "WEBHOOK.DELIVERY.DELETE", (KIND, webhook), owner, details=told)
+                owner, what = _owner(connection, webhook), {"count": count}
+                record(connection, told(actor, "WEBHOOK.DELIVERY.DELETE", (KIND, webhook), owner, details=what))
         return len(found)
+
+
+def forget_deleted(connection: Connection) -> None:
+    """Remove what waits to be sent of events that are deleted. Call it in the transaction that deletes them."""
+    waiting = connection.execute(select(_TABLE.c.seq, _TABLE.c.event_id).where(_TABLE.c.state == PENDING)).all()
+    gone = marks.deleted_ids(connection, sorted({row.event_id for row in waiting}))
+    seqs = [row.seq for row in waiting if row.event_id in gone]
+    for start in range(0, len(seqs), MAX_LIMIT):
+        _remove(connection, seqs[start : start + MAX_LIMIT])
 
 
 def new_id() -> str:

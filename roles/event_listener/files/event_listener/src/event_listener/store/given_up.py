@@ -21,9 +21,17 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "EventsRefused",
         "{count} payloads were answered 503 from {first} to {last}; BMCs send them again, or drop them.",
     ),
+    "events": (
+        "EventsGivenUp",
+        "{count} events (about {size} bytes with what belongs to them), received from {first} to {last}, were removed.",
+    ),
     "quarantine": (
         "QuarantineGivenUp",
         "{count} payloads in quarantine ({size} bytes), received from {first} to {last}, were removed.",
+    ),
+    "rejected": (
+        "RejectionsGivenUp",
+        "{count} notes of what a sink refused, made from {first} to {last}, were removed.",
     ),
     "text_log": (
         "FilesGivenUp",

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, func, select
 
 from event_listener.event import Event, Origin, Payload, Record, public_id
 from event_listener.policy import Owner
-from event_listener.store import rows, schema, states
+from event_listener.store import marks, rows, schema, states
 from event_listener.store.backend import Backend
-from event_listener.store.checkpoints import grown, set_position
-from event_listener.store.cursors import Unit, position
+from event_listener.store.checkpoints import Unit, grown, position, set_position
 from event_listener.store.forwarded import lacking
 from event_listener.store.proofs import Settled, settle
 
@@ -135,17 +134,22 @@ class EventLog:
             return [bytes(row.body) for row in connection.execute(statement)]
 
     def read_events_after(self, seq: int, limit: int) -> list[Event]:
-        """Up to ``limit`` events with a greater ``seq``, in order; none that commits later is ever skipped."""
+        """Up to ``limit`` events with a greater ``seq``, in order; none that commits later is ever skipped.
+
+        Those that are deleted, but not removed yet, are left out.
+        """
         table = schema.event
         statement = select(table).where(table.c.seq > seq).order_by(table.c.seq).limit(limit)
         with self._backend.read() as connection:
+            statement = statement.where(*marks.unread(connection, table.c.seq))
             return [rows.event_of(row) for row in connection.execute(statement)]
 
     def read_payloads_after(self, seq: int, limit: int) -> list[Payload]:
-        """Up to ``limit`` payloads with a greater ``seq``, in order."""
+        """Up to ``limit`` payloads with a greater ``seq``, in order; none of which all events are deleted."""
         table = schema.payload
         statement = select(table).where(table.c.seq > seq).order_by(table.c.seq).limit(limit)
         with self._backend.read() as connection:
+            statement = statement.where(*marks.unread_payload(connection, table.c.seq))
             return [rows.payload_of(row) for row in connection.execute(statement)]
 
     def head(self) -> int:

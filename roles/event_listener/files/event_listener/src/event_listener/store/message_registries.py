@@ -19,13 +19,17 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from event_listener.event import rfc3339
 from event_listener.message_registry import Message, MessageRegistry
+from event_listener.policy import Owner
 from event_listener.registry_catalogue import Cached, Catalogue
 from event_listener.store import schema
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.backend import Backend
+from event_listener.store.log import Arrival
 from event_listener.store.sources import all_sources
 
 VERSION = "message_registries"  # the counter that every change raises
 IMPORTED = "import"
+_KIND = "MessageRegistry"
 
 
 class RegistriesFullError(Exception):
@@ -109,6 +113,7 @@ class MessageRegistries:
         limit: int,
         make: str | None = None,
         check: bool = False,
+        actor: Actor | None = None,
     ) -> Stored:
         """Add what isn't there. With ``make``: these are the own registries of BMCs of that make.
 
@@ -126,6 +131,9 @@ class MessageRegistries:
             changed = bool(added) or noted
             if not check and changed:
                 self._write(connection, rows, removed, make, sorted(wanted))
+                if actor is not None:
+                    names = [f"{wanted[digest].registry}.{wanted[digest].version}" for digest in added]
+                    record(connection, _added(actor, names, make, len(removed)))
         return Stored(added, known, removed, changed)
 
     def _write(
@@ -142,7 +150,7 @@ class MessageRegistries:
             self._backend.upsert(connection, schema.make, [noted], add=())
         self._backend.upsert(connection, schema.counter, [{"name": VERSION, "value": 1}], add=("value",))
 
-    def remove(self, registry: str, version: str | None = None) -> int:
+    def remove(self, registry: str, version: str | None = None, actor: Actor | None = None) -> int:
         """Forget a registry, of one version or all; returns how many. What events hold already stays."""
         table = schema.message_registry
         chosen: list[ColumnElement[bool]] = [table.c.registry == registry]
@@ -156,6 +164,10 @@ class MessageRegistries:
                 lacking = [name for name, digests in _makes(connection).items() if not set(digests).isdisjoint(gone)]
                 connection.execute(delete(schema.make).where(schema.make.c.name.in_(lacking)))
                 self._backend.upsert(connection, schema.counter, [{"name": VERSION, "value": 1}], add=("value",))
+            if gone and actor is not None:
+                name = registry if version is None else f"{registry}.{version}"
+                details = {"count": len(gone)}
+                record(connection, told(actor, "MESSAGEREGISTRY.DELETE", (_KIND, name), Owner(), details=details))
         return len(gone)
 
     def unread(self, sources: Iterable[str], *, again: bool = False) -> dict[str, str]:
@@ -169,6 +181,13 @@ class MessageRegistries:
                     found.setdefault(source.make, []).append(source.name)
         # Any of them, so that one that is dead isn't asked again and again.
         return {random.choice(names): make for make, names in found.items()}  # noqa: S311 - no secret
+
+
+def _added(actor: Actor, names: Sequence[str], make: str | None, removed: int) -> Arrival:
+    """What a reading or an import changed: registries were added, or it was noted which ones a make has."""
+    what = "MESSAGEREGISTRY.CREATE" if names else "MESSAGEREGISTRY.UPDATE"
+    name = names[0] if len(names) == 1 else f"{len(names)} registries" if names else f"those of {make}"
+    return told(actor, what, (_KIND, name), Owner(), details={"added": names, "make": make, "removed": removed})
 
 
 def _listed(connection: Connection) -> list[Listed]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The listener's own long operations as jobs: events that tell of their begin and end, linked by a start id.
 
-One that is broken off has told no end: it hangs, and an alert says so, until it is taken up again.
+One that is broken off has told no end. It is taken up again, hangs until then, and an alert says so; or it ended with
+its process, and the relay tells that it failed (lifeline.py).
 """
 
 from __future__ import annotations

@@ -112,11 +112,12 @@ class PostgreSQLBackend:
         return self._transaction(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @contextlib.contextmanager
-    def write(self, lock: str = APPEND) -> Iterator[Connection]:
-        """One transaction, one at a time for each ``lock``, over all hosts."""
+    def write(self, lock: str = APPEND, *further: str) -> Iterator[Connection]:
+        """One transaction, one at a time for each lock, over all hosts."""
         # READ COMMITTED: what the holder of the lock before us committed is seen from the next statement on.
         with self._transaction(isolation_level="READ COMMITTED", postgresql_readonly=False) as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _key(lock)})
+            for one in (lock, *further):
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _key(one)})
             yield connection
 
     def upsert(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]], add: Sequence[str]) -> None:

@@ -8,15 +8,16 @@ is taken out of the indexes, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, or_, select
 
-from event_listener.store import marks, rows, schema, search, text_index
+from event_listener.store import marks, rows, schema, search, space, text_index
 from event_listener.store.backend import Backend
-from event_listener.store.cursors import Unit
+from event_listener.store.checkpoints import Unit
+from event_listener.store.own import ADDRESS
 from event_listener.store.reader import due
 from event_listener.store.text_index import plain
 
@@ -64,10 +65,18 @@ class Purge:
 
     def old(self, before_ns: int, resume: int, waiting: Sequence[Waiting], limit: int) -> Removed:
         """Remove some of what was received before then and isn't archived."""
-        chosen = select(_EVENT.seq, _EVENT.received_ns.label("place")).where(
-            _EVENT.received_ns >= resume, _EVENT.received_ns < before_ns, marks.is_unmarked(_EVENT.seq)
-        )
-        return self._some(chosen.order_by(_EVENT.received_ns), waiting, limit)
+        return self._some(_unmarked(resume, _EVENT.received_ns < before_ns), waiting, limit)
+
+    def oldest(self, began: int, resume: int, waiting: Sequence[Waiting], limit: int) -> Removed:
+        """Remove some of the oldest that aren't archived, to make room; what was removed is noted with it (space.py).
+
+        Events of our own stay: one of them tells of this. ``began`` is when the purge for space did.
+        """
+
+        def also(connection: Connection, moments: Sequence[int]) -> None:
+            space.note(self._backend, connection, began, moments)
+
+        return self._some(_unmarked(resume, _EVENT.address != ADDRESS), waiting, limit, also)
 
     def bare(self, before_ns: int, resume: int, waiting: Sequence[Waiting], limit: int) -> Removed:
         """Remove some old payloads that told of no event; none of them is counted."""
@@ -94,7 +103,14 @@ class Purge:
         )
         return self._some(chosen.order_by(_MARK.event_seq), waiting, limit)
 
-    def _some(self, chosen: Select[Any], waiting: Sequence[Waiting], limit: int) -> Removed:
+    def _some(
+        self,
+        chosen: Select[Any],
+        waiting: Sequence[Waiting],
+        limit: int,
+        also: Callable[[Connection, Sequence[int]], None] | None = None,
+    ) -> Removed:
+        """``also`` is called in the same transaction, with the places of what goes."""
         with self._backend.read() as connection:
             dialect = connection.dialect.name
             indexed = plain(dialect, _EVENT.seq) <= search.through(connection)
@@ -105,9 +121,17 @@ class Purge:
         with self._backend.write() as connection:
             # Somebody may have archived some of them meanwhile.
             again = chosen.where(_EVENT.seq.in_([row.seq for row in found]))
-            seqs = [row.seq for row in connection.execute(again)]
-            _remove(connection, seqs)
-        return Removed(len(seqs), found[-1].place if len(found) == limit else None)
+            gone = connection.execute(again).all()
+            _remove(connection, [row.seq for row in gone])
+            if gone and also is not None:
+                also(connection, [row.place for row in gone])
+        return Removed(len(gone), found[-1].place if len(found) == limit else None)
+
+
+def _unmarked(resume: int, which: ColumnElement[bool]) -> Select[Any]:
+    """What is neither archived nor deleted, by its time of receipt, which is its place."""
+    chosen = select(_EVENT.seq, _EVENT.received_ns.label("place"))
+    return chosen.where(_EVENT.received_ns >= resume, which, marks.is_unmarked(_EVENT.seq)).order_by(_EVENT.received_ns)
 
 
 def _remove(connection: Connection, seqs: Sequence[int]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from event_listener.policy import EVERYTHING, ROOT, Owner, Scope
 from event_listener.store import schema
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.backend import Backend
 from event_listener.store.forwarded import lacking
 from event_listener.store.given_up import Loss, tell
@@ -84,14 +85,16 @@ class Quarantine:
                 tell(self._backend, connection, _loss(gone, size, bound))
         return len(gone), size
 
-    def retry(self, seqs: Sequence[int], normalise: Callable[[Arrival], Arrival]) -> dict[int, bool]:
+    def retry(
+        self, seqs: Sequence[int], normalise: Callable[[Arrival], Arrival], actor: Actor | None = None
+    ) -> dict[int, bool]:
         """Normalise entries again; what has records now moves to the event log under the id it always had.
 
         Returns which ones did. Each entry is a transaction of its own.
         """
-        return {seq: self._release(seq, normalise) for seq in seqs}
+        return {seq: self._release(seq, normalise, actor) for seq in seqs}
 
-    def _release(self, seq: int, normalise: Callable[[Arrival], Arrival]) -> bool:
+    def _release(self, seq: int, normalise: Callable[[Arrival], Arrival], actor: Actor | None) -> bool:
         table = schema.quarantine
         with self._backend.write() as connection:
             row = connection.execute(select(table).where(table.c.seq == seq)).one_or_none()
@@ -104,6 +107,9 @@ class Quarantine:
                 return False
             insert_good(connection, lacking(connection, [arrival]))
             connection.execute(delete(table).where(table.c.seq == seq))
+            if actor is not None:
+                details = {"source": row.source, "events": len(arrival.records)}
+                record(connection, told(actor, "QUARANTINE.RETRY", ("Quarantine", str(seq)), owner, details=details))
         return True
 
 

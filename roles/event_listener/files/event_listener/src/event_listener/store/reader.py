@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, select
 
 from event_listener.event import Event
-from event_listener.store import rows, schema
+from event_listener.store import marks, rows, schema
 from event_listener.store.backend import Backend
 
 WINDOW = 10_000  # events that are looked through at once
@@ -62,7 +62,8 @@ class Reader:
                 self._position = self._written = _position(connection, self._name) or 0
             head = rows.last(connection, table)
             upper = min(head, self._position + WINDOW)
-            within = table.c.seq > self._position, table.c.seq <= upper, self._wanted
+            within = [table.c.seq > self._position, table.c.seq <= upper, self._wanted]
+            within += marks.unread(connection, table.c.seq)
             statement = select(table).where(*within).order_by(table.c.seq).limit(BATCH)
             found = [rows.event_of(row) for row in connection.execute(statement)]
         through = found[-1].seq if len(found) == BATCH else upper

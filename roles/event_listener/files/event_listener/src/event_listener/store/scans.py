@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
 
+from event_listener.clock import too_far
 from event_listener.event import Category, Level, State
 from event_listener.policy import Owner
 from event_listener.scans.plan import Wanted
 from event_listener.store import schema
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.backend import Backend
 from event_listener.store.log import Arrival, insert_new, now_ns
 from event_listener.store.own import own_arrival
@@ -78,10 +80,10 @@ class Scans:
             gone = schema.scan.c.state.in_(OVER) & (schema.scan.c.ended_ns < moment - KEPT_NS)
             connection.execute(delete(schema.scan).where(gone))
 
-    def is_due(self, sink: str) -> bool:
-        """Whether there may be something to do: a look that keeps no writer waiting."""
+    def is_due(self, sink: str, longest: float) -> bool:
+        """Whether there may be something to do: a look that keeps no writer waiting. Nobody waits ``longest`` s."""
         table = schema.scan.c
-        waits = (table.state == "scheduled") | (table.state.in_(("launching", "running")) & (table.next_ns <= now_ns()))
+        waits = (table.state == "scheduled") | (table.state.in_(("launching", "running")) & _is_time(now_ns(), longest))
         with self._backend.read() as connection:
             return connection.execute(select(table.id).where(table.sink == sink, waits).limit(1)).first() is not None
 
@@ -92,7 +94,8 @@ class Scans:
         """
         moment, table = now_ns(), schema.scan.c
         with self._backend.write() as connection:
-            lately = select(func.count()).where(table.sink == sink, table.asked_ns > moment - DAY_NS)
+            today = table.asked_ns.between(moment - DAY_NS, moment + DAY_NS)  # else the clock was set back since
+            lately = select(func.count()).where(table.sink == sink, today)
             if int(connection.execute(lately).scalar() or 0) >= per_day:
                 return None
             oldest = select(schema.scan).where(table.sink == sink, table.state == "scheduled")
@@ -109,7 +112,7 @@ class Scans:
         """A scan to look at, which nobody else does for ``again`` seconds; None where none is due."""
         moment, table = now_ns(), schema.scan.c
         with self._backend.write() as connection:
-            wanted = select(schema.scan).where(table.sink == sink, table.state == state, table.next_ns <= moment)
+            wanted = select(schema.scan).where(table.sink == sink, table.state == state, _is_time(moment, again))
             row = connection.execute(wanted.order_by(table.next_ns).limit(1)).one_or_none()
             if row is None:
                 return None
@@ -158,7 +161,7 @@ class Scans:
                 insert_new(connection, [_told(after, key, said.strip(), State.COMPLETED, moment, level)])
         return after is not None
 
-    def again(self, identity: str) -> bool:
+    def again(self, identity: str, actor: Actor | None = None) -> bool:
         """Schedule a scan that failed once more; False where it isn't one that did."""
         moment = now_ns()
         with self._backend.write() as connection:
@@ -169,6 +172,11 @@ class Scans:
             if after is not None:
                 said = f"{_targets(after)} is to be scanned, once more."
                 insert_new(connection, [_told(after, "ScanScheduled", said, State.SCHEDULED, moment)])
+                if actor is not None:
+                    owner = Owner(after.domain, after.account)
+                    record(
+                        connection, told(actor, "SCAN.RETRY", ("Scan", after.id), owner, details={"sink": after.sink})
+                    )
         return after is not None
 
     def pause(self, sink: str, seconds: float, why: str) -> None:
@@ -182,8 +190,9 @@ class Scans:
         """For how many more seconds the scanner is to be left alone, and why; 0 where it isn't."""
         with self._backend.read() as connection:
             known = _sink(connection, sink)
-        seconds = (known["pause_ns"] - now_ns()) / 1e9
-        return (seconds, known["why"]) if seconds > 0 else (0.0, "")
+        now = now_ns()
+        seconds = (known["pause_ns"] - now) / 1e9
+        return (seconds, known["why"]) if now < known["pause_ns"] < too_far(now, DAY_NS) else (0.0, "")
 
     def list(self, sink: str = "", states: Sequence[str] = (), limit: int = 1000) -> list[ScanJob]:
         """Scans, newest first."""
@@ -199,6 +208,12 @@ class Scans:
     def _put(self, connection: Connection, sink: str, **values: Any) -> None:
         row = {**_sink(connection, sink), **values}
         self._backend.upsert(connection, schema.scan_sink, [row], add=())
+
+
+def _is_time(now: int, longest: float) -> ColumnElement[bool]:
+    """Whether a scan is to be looked at: its moment has come, or is of a clock that was set back since."""
+    when = schema.scan.c.next_ns
+    return (when <= now) | (when >= too_far(now, int(longest * 1e9)))
 
 
 def _sink(connection: Connection, sink: str) -> dict[str, Any]:

@@ -4,16 +4,17 @@
 One condition leads (:func:`_leading`): the one whose index, in the order of ``seq``, has the fewest events to look at.
 With several values (``type=A,B``, a domain with those below it, a pattern) each value is asked by itself, and the
 answers are merged: no database walks several ranges of an index in the order of another column. SQLite's planner is
-kept from the other indexes, PostgreSQL's has statistics.
+kept from the other indexes; PostgreSQL's has statistics, but of times they know too little.
 """
 
 from __future__ import annotations
 
 import collections
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, TextClause, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, TextClause, and_, func, or_, select, text
 
 from event_listener import words
 from event_listener.event import State
@@ -29,9 +30,16 @@ _SELECTIVE = ("start_id", "resource_id", "source")
 _COMMON = ("account", "type", "domain", "state", "level", "category", "origin")
 _MOST_DISTINCT = 2000
 _BY_SEQ: tuple[list[ColumnElement[Any]], list[tuple[str, ...]]] = ([], [()])
+# The plan for a word that a third of the events have is the worst for one that thirty have, and so with periods. Of a
+# prepared statement PostgreSQL would take one plan for all. Other questions are asked of one index, whatever the
+# values: planning those anew, a domain and those below it by a statement each, takes ten times as long as asking.
+_BY_VALUES = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _UNUSUAL = text("event.state <> 'Completed'")  # as the index of states says it, literally
 
+_MARK = schema.event_mark.c
+
 Condition = ColumnElement[bool] | TextClause
+Range = tuple[int, int | None]  # greater than the first, smaller than the second
 
 
 class Selection:
@@ -40,17 +48,22 @@ class Selection:
     def __init__(self, connection: Connection, query: Query) -> None:
         self._connection, self._query = connection, query
         self._dialect = connection.dialect.name
+        by_values = query.keyword or query.since_ns is not None or query.until_ns is not None
+        if by_values and self._dialect == "postgresql":
+            connection.execute(_BY_VALUES)
         self._columns, self._values = _leading(connection, query)
         self._words = words.asked(query.keyword)
         self._through = search.through(connection)
-        self._low, self._high = _bounds(connection, query, self._through)
+        self._ranges = _ranges(connection, query, self._through)
+        # Archived ones are few, and may be at the end of five million that aren't.
+        self._by_marks = query.archived == "only" and not (self._columns or self._words or query.id)
 
     def number(self, limit: int) -> list[int]:
         """The first of them, in the order of the query."""
         descending = self._query.order == "desc"
         found: set[int] = set(self.unindexed())
-        for values in self._values:
-            statement, seq = self._statement(values)
+        for values, between in itertools.product(self._values, self._ranges):
+            statement, seq = self._statement(values, [between])
             order = seq.desc() if descending else seq.asc()
             found.update(self._connection.execute(statement.order_by(order).limit(limit)).scalars())
         return sorted(found, reverse=descending)[:limit]
@@ -62,7 +75,7 @@ class Selection:
 
     def all(self) -> Select[Any]:
         """The ``seq`` of all of them, as a statement."""
-        return self._statement(())[0]
+        return self._statement((), self._ranges)[0]
 
     def is_behind(self) -> bool:
         """Whether a search may lack some: so many events wait for the index."""
@@ -73,8 +86,8 @@ class Selection:
         if not self._words:
             return []
         seq = _EVENT.seq
-        chosen = [*self._owned(()), *self._others(keep=False), seq > max(self._low, self._through)]
-        chosen += [seq < self._high] if self._high is not None else []
+        newest = max(self._query.after, self._through), self._query.before
+        chosen = [*self._owned(()), *self._others(keep=False), _between(seq, newest)]
         columns = [_EVENT[name] for name in text_index.COLUMNS]
         found = self._connection.execute(select(*columns).where(*chosen).order_by(seq.desc()).limit(MOST_UNINDEXED))
         return [
@@ -90,16 +103,21 @@ class Selection:
         found.update(self._connection.execute(select(_EVENT.type).where(_EVENT.seq.in_(self.unindexed()))).scalars())
         return sorted(found.items())
 
-    def _statement(self, leading: tuple[str, ...]) -> tuple[Select[Any], ColumnElement[int]]:
+    def _statement(self, leading: tuple[str, ...], ranges: Sequence[Range]) -> tuple[Select[Any], ColumnElement[int]]:
         """``leading``: values of the leading columns; without, all of theirs. And the column that orders."""
         query = self._query
         chosen: list[Condition] = []
         seq: ColumnElement[int] = _EVENT.seq
+        bounded: list[ColumnElement[int]] = []
         statement = select(_EVENT.seq.label("seq"))
         if self._words:
             joined = text_index.joined(self._dialect, [*self._words, *_hints(query)], _EVENT.seq)
             statement = select(joined.seq.label("seq")).select_from(schema.event, joined.table)
-            seq, chosen = joined.seq, [*joined.conditions]
+            seq, bounded, chosen = joined.seq, joined.bounded, [*joined.conditions]
+        elif self._by_marks:
+            seq, chosen = _MARK.event_seq, [_MARK.kind == marks.ARCHIVED]
+            chosen.append(_EVENT.seq == text_index.plain(self._dialect, seq))
+            statement = select(seq.label("seq")).select_from(schema.event_mark, schema.event)
         chosen += [column == value for column, value in zip(self._columns, leading, strict=False)]
         if leading and self._columns[0] is _EVENT.state and leading[0] != State.COMPLETED:
             chosen.append(_UNUSUAL)
@@ -107,8 +125,7 @@ class Selection:
             seq = text_index.plain(self._dialect, _EVENT.seq)
         chosen += self._owned(leading)
         chosen += self._others(keep=not leading and not self._words)
-        chosen += [seq > self._low] if self._low else []
-        chosen += [seq < self._high] if self._high is not None else []
+        chosen += [or_(*(_between(column, one) for one in ranges)) for column in bounded or [seq]]
         return statement.where(*chosen), seq
 
     def _owned(self, leading: tuple[str, ...]) -> list[Condition]:
@@ -127,16 +144,19 @@ class Selection:
             return column if keep else text_index.plain(self._dialect, column)
 
         found: list[Condition] = []
+        # The blocks say where a period is (periods.py). PostgreSQL doesn't know how much has just come in: its index of
+        # times would give it a hundred thousand new events for a page, to be sorted.
+        received = text_index.free(self._dialect, _EVENT.received_ns)
         if query.since_ns is not None:
-            found.append(text_index.plain(self._dialect, _EVENT.received_ns) >= query.since_ns)
+            found.append(received >= query.since_ns)
         if query.until_ns is not None:
-            found.append(text_index.plain(self._dialect, _EVENT.received_ns) < query.until_ns)
+            found.append(received < query.until_ns)
         for name in SETS:
             values: tuple[str, ...] = getattr(query, name)
             if values:
                 column = _EVENT.id if name == "id" else free(_EVENT[name])
                 found.append(_one_of(self._dialect, column, values, patterns=name == "type"))
-        return [*found, marks.wanted(query.archived, _EVENT.seq)]
+        return found if self._by_marks else [*found, marks.wanted(query.archived, _EVENT.seq)]
 
 
 def _one_of(dialect: str, column: ColumnElement[Any], values: Sequence[str], *, patterns: bool) -> ColumnElement[bool]:
@@ -160,15 +180,21 @@ def _hints(query: Query) -> list[words.Word]:
     return words.asked(query.source[0]) if len(query.source) == 1 else []
 
 
-def _bounds(connection: Connection, query: Query, through: int) -> tuple[int, int | None]:
-    """Only events with a ``seq`` greater than the first and smaller than the second."""
+def _ranges(connection: Connection, query: Query, through: int) -> list[Range]:
+    """What fits has a ``seq`` in one of these, which don't overlap."""
     low, high = query.after, query.before
     if query.since_ns is None and query.until_ns is None:
-        return low, high
+        return [(low, high)]
     first, end = periods.bounds(connection, query.since_ns, query.until_ns)
+    found: list[Range] = [(max(low, first - 1), end if high is None else min(high, end))]
     if rows.last(connection, schema.event) > through:  # when the newest were received isn't known yet
-        return max(low, (min(first, through) if end else through) - 1), high
-    return max(low, first - 1), end if high is None else min(high, end)
+        found.append((max(low, through, end - 1), high))
+    return found
+
+
+def _between(seq: ColumnElement[int], bounds: Range) -> ColumnElement[bool]:
+    low, high = bounds
+    return and_(seq > low, seq < high) if high is not None else seq > low
 
 
 def _leading(connection: Connection, query: Query) -> tuple[list[ColumnElement[Any]], list[tuple[str, ...]]]:

@@ -9,22 +9,19 @@ from sqlalchemy import Connection
 
 from event_listener.registry import Source, SourceDiff, SourcePlan, owner_of
 from event_listener.store.actions import Actor, record, told
-from event_listener.store.log import Arrival, insert_new
+from event_listener.store.log import Arrival
 
 KIND = "Source"
-_AT_ONCE = 1000  # a fleet may be registered by one request, and a statement has only so many parameters
 
 
 def tell_changes(connection: Connection, actor: Actor, plan: SourcePlan) -> None:
     """Tell of every source that the plan registers or changes, with what it was and is."""
-    deeds = [_told(actor, source, diff) for source, diff in zip(plan.write, plan.diff, strict=True)]
-    for start in range(0, len(deeds), _AT_ONCE):
-        insert_new(connection, deeds[start : start + _AT_ONCE])
+    record(connection, *(_told(actor, source, diff) for source, diff in zip(plan.write, plan.diff, strict=True)))
 
 
 def tell_gone(connection: Connection, actor: Actor, source: Source) -> None:
     """Tell that a registration was forgotten."""
-    record(connection, actor, "SOURCE.DELETE", (KIND, source.name), owner_of(source))
+    record(connection, told(actor, "SOURCE.DELETE", (KIND, source.name), owner_of(source)))
 
 
 def _told(actor: Actor, source: Source, diff: SourceDiff) -> Arrival:

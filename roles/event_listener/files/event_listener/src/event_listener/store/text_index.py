@@ -49,10 +49,14 @@ COLUMNS = ("seq", "source", "type", "resource_type", "resource_id", "message", "
 
 
 class Joined(NamedTuple):
-    """A further table of a question, its column that is in the order of ``seq``, and how the two belong together."""
+    """A further table of a question, its column that is in the order of ``seq``, and how the two belong together.
+
+    ``bounded``: the columns that a range of numbers is said of.
+    """
 
     table: TableClause
     seq: ColumnElement[int]
+    bounded: list[ColumnElement[int]]
     conditions: list[ColumnElement[bool]]
 
 
@@ -95,17 +99,23 @@ def joined(dialect: str, wanted: Sequence[Word], seq: ColumnElement[int]) -> Joi
     """What narrows events down to those with all of these words.
 
     SQLite's planner knows nothing of how many match: the unary plus has it walk the index, in its order, and look each
-    event up, never the other way round.
+    event up, never the other way round. PostgreSQL's walks both tables side by side where many match; a range that were
+    said of one of them alone would have it read all of the other before.
     """
     if dialect == _SQLITE:
         texts = " AND ".join(f'"{word.text}"{"*" if word.prefix else ""}' for word in wanted)
         index = table(NAME, column("rowid", BigInteger))
         match = literal_column(NAME).op("MATCH", is_comparison=True)(bindparam(None, texts, unique=True))
-        return Joined(index, index.c.rowid, [match, seq == plain(dialect, index.c.rowid)])
+        return Joined(index, index.c.rowid, [index.c.rowid], [match, seq == plain(dialect, index.c.rowid)])
     texts = " & ".join(f"'{word.text}'{':*' if word.prefix else ''}" for word in wanted)
     kept = table(NAME, column("seq", BigInteger), column("words"))
     query = cast(bindparam(None, texts, unique=True), TSQUERY)
-    return Joined(kept, seq, [kept.c.words.op("@@", is_comparison=True)(query), kept.c.seq == seq])
+    return Joined(kept, seq, [seq, kept.c.seq], [kept.c.words.op("@@", is_comparison=True)(query), kept.c.seq == seq])
+
+
+def free(dialect: str, number: ColumnElement[int]) -> ColumnElement[int]:
+    """A number whose index no database uses."""
+    return plain(dialect, number) if dialect == _SQLITE else number + literal_column("0")
 
 
 def plain(dialect: str, value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, select
 from event_listener.policy import EVERYTHING, PolicyError, Principal, Scope
 from event_listener.store import rows, schema
 from event_listener.store.accounts import ensure_account, ensure_domain
-from event_listener.store.actions import Actor, record
+from event_listener.store.actions import Actor, record, told
 from event_listener.store.backend import Backend
 from event_listener.store.log import now_ns
 from event_listener.store.ownership import within
@@ -113,7 +113,7 @@ class Webhooks:
         bump(self._backend, connection)
         what = "WEBHOOK.UPDATE" if before is not None else "WEBHOOK.CREATE"
         changes = _differences(before, after)
-        record(connection, actor, what, (KIND, after.id), after.owner, details={"name": after.name, **changes})
+        record(connection, told(actor, what, (KIND, after.id), after.owner, details={"name": after.name, **changes}))
         fresh = {"failures": 0, "failing_since_ns": 0, "rests_until_ns": 0}
         if before is None or (after.state == "Enabled" and before.state != "Enabled"):
             # From now on: neither that it was made, nor what happened while it was disabled, is for it.
@@ -138,7 +138,9 @@ class Webhooks:
             connection.execute(delete(schema.webhook_lane).where(schema.webhook_lane.c.webhook == webhook_id))
             connection.execute(delete(table).where(table.c.id == webhook_id))
             bump(self._backend, connection)
-            record(connection, actor, "WEBHOOK.DELETE", (KIND, found.id), found.owner, details={"name": found.name})
+            record(
+                connection, told(actor, "WEBHOOK.DELETE", (KIND, found.id), found.owner, details={"name": found.name})
+            )
             return True
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from event_listener.clock import cautious_ns, too_far
 from event_listener.settings_webhooks import WebhookDelivery
 from event_listener.store import Delivery, FencedError, Lease, Store, StoreUnavailableError, Tried
 from event_listener.webhooks import render, schedule
@@ -54,9 +55,9 @@ class Lane:
         else:
             self.next_ns = self.health.rests_until_ns
 
-    def is_due(self, now_ns: int) -> bool:
-        """Whether it has a turn now."""
-        return self.future is None and self.next_ns is not None and self.next_ns <= now_ns
+    def is_due(self, now_ns: int, never: int) -> bool:
+        """Whether it has a turn now; ``never`` is too far away to be waited for."""
+        return self.future is None and self.next_ns is not None and not now_ns < self.next_ns < never
 
 
 class Lanes:
@@ -98,7 +99,8 @@ class Lanes:
         free = self._settings.thread_pool_size - len(running)
         for_suspects = max(1, self._settings.thread_pool_size // 2) - sum(lane.suspect for lane in running)
         waiting = [lane for name, lane in self._lanes.items() if name in enabled and lane.future is None]
-        for lane in sorted((lane for lane in waiting if lane.is_due(now_ns)), key=lambda lane: lane.next_ns or 0):
+        never = too_far(now_ns, self._rules.longest_ns)
+        for lane in sorted((one for one in waiting if one.is_due(now_ns, never)), key=lambda lane: lane.next_ns or 0):
             if free <= 0:
                 break
             if lane.suspect:
@@ -144,7 +146,7 @@ class Lanes:
 
     def _deliver(self, lane: Lane, lease: Lease) -> None:
         webhook, now = lane.webhook, time.time_ns()
-        due = self._store.deliveries.due(webhook.id, now, TURN)
+        due = self._store.deliveries.due(webhook.id, now, TURN, too_far(now, self._rules.longest_ns))
         if due:
             self._send(lane, lease, webhook, due)
         lane.next_ns = self._store.deliveries.next_due(webhook.id)
@@ -160,7 +162,7 @@ class Lanes:
                 attempt = endpoint.post(render.headers(webhook, item, time.time_ns()), item.payload)
                 chance, now = random.random(), time.time_ns()  # noqa: S311 - jitter, no secret
                 health = schedule.health_after(health, attempt, now, chance)
-                disable = schedule.verdict(health, attempt, self._rules, now) if not attempt.delivered else ""
+                disable = schedule.verdict(health, attempt, self._rules, cautious_ns()) if not attempt.delivered else ""
                 follow = schedule.follow_up(attempt, item.attempts + 1, self._rules, now, chance)
                 tried.append(Tried(item, attempt, follow))
                 lane.slow = attempt.duration_ms > SLOW_SECONDS * 1000

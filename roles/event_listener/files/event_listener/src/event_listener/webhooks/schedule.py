@@ -55,6 +55,11 @@ class Rules(msgspec.Struct, frozen=True):
     longest: float
     disable_after: float
 
+    @property
+    def longest_ns(self) -> int:
+        """What anything waits at most."""
+        return int(max(self.longest, http_answers.LONGEST_WAIT, REST_LONGEST) * SECOND)
+
 
 class Health(msgspec.Struct, frozen=True):
     """How an endpoint is: failures since the last success, since when, and until when it rests."""
