@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo demo-openstack test test-quick test-hosts lint bench docs clean
+.PHONY: help setup setup-test demo demo-openstack test test-quick test-hosts estate lint bench docs clean
 
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
@@ -31,6 +31,9 @@ test-quick: setup-test  ## Unit tests and ruff: under two minutes
 
 test-hosts: setup-test  ## The tests on booted Debian hosts alone (root; docs/contributing-hosts.md)
 	@$(BIN)/pytest -q tests/integration/hosts
+
+estate: setup-test  ## Two listeners, database, broker, syslog, 200 BMCs: deployed, broken, upgraded, every event accounted for (root)
+	@$(BIN)/python -m tests.integration.hosts.scenario
 
 lint: setup-test  ## ruff, mypy, import-linter, yamllint, ansible-lint, ansible-test sanity, galaxy-importer
 	@tests/tools/lint

@@ -42,13 +42,16 @@ def _galaxy(directory: Path, *command: str | Path) -> None:
 
 
 def download_wheels(directory: Path, collections: Path, target: str, extras: Sequence[str] = ()) -> Path:
-    """Have the playbook fill a folder with wheels for hosts like "3.11 x86_64"; returns the folder.
+    """Have the playbook fill a folder with wheels for hosts like "3.11 x86_64"; returns the folder."""
+    play_wheels(directory, collections, target, extras)
+    return directory / "wheels"
 
-    Outside of the estate, which has no internet: no host is asked.
-    """
-    inventory, wheels = directory / "hosts.yml", directory / "wheels"
+
+def play_wheels(directory: Path, collections: Path, target: str, extras: Sequence[str] = ()) -> str:
+    """The playbook's output. It runs outside of the estate, which has no internet: no host is asked."""
+    inventory = directory / "hosts.yml"
     variables = {
-        "event_listener_wheels": str(wheels),
+        "event_listener_wheels": str(directory / "wheels"),
         "event_listener_extras": [*extras],
         "wheels_for": [target],
         "ansible_become": False,
@@ -58,7 +61,7 @@ def download_wheels(directory: Path, collections: Path, target: str, extras: Seq
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=directory, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    return wheels
+    return done.stdout
 
 
 @dataclass(frozen=True)

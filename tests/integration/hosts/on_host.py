@@ -12,7 +12,9 @@ import re
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.integration.hosts.deployment import CREDENTIAL, TOKEN
 from tests.integration.hosts.estate import Estate, Host
@@ -97,13 +99,18 @@ def wait_active(host: Host, unit: str, previous: str = "0", timeout: float = 60)
     raise AssertionError(f"{unit} is {state} with process {pid}")
 
 
-def api_events(host: Host) -> set[str]:
-    """EventIds of the newest thousand events that the host's API shows; none while it doesn't answer."""
-    url = "http://127.0.0.1:9440/api/v1/events?limit=1000"
-    request = f"u.Request('{url}', headers={{'Authorization': 'Bearer {TOKEN}'}})"
+def api(host: Host, path: str, parse: Callable[[str], Any] = json.loads) -> Any:
+    """What the host's management API answers to a GET, parsed; None while it doesn't answer."""
+    request = f"u.Request('http://127.0.0.1:9440{path}', headers={{'Authorization': 'Bearer {TOKEN}'}})"
     code = f"import urllib.request as u; print(u.urlopen({request}).read().decode())"
     shown = host.ssh(f'python3 -c "{code}" 2>/dev/null', check=False)
-    return {event["event_id"] for event in json.loads(shown)["events"]} if shown else set()
+    return parse(shown) if shown else None
+
+
+def api_events(host: Host) -> set[str]:
+    """EventIds of the newest thousand events that the host's API shows; none while it doesn't answer."""
+    shown = api(host, "/api/v1/events?limit=1000")
+    return {event["event_id"] for event in shown["events"]} if shown else set()
 
 
 def exposure(host: Host, unit: str) -> tuple[float, str]:

@@ -61,6 +61,9 @@ def test_units_are_active_and_enabled(deployed):
     for unit in units:
         assert host.ssh(f"systemctl is-active {unit}", check=False).strip() == "active", unit
     assert host.ssh("systemctl is-enabled event-listener.target").strip() == "enabled"
+    said = host.ssh("journalctl --no-pager -o short -u event-listener-ingest", root=True)
+    assert " event-listener[" in said  # what log collectors select by
+    assert " env[" not in said
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -206,14 +209,26 @@ def test_wrong_settings_are_refused_before_anything_changes(deployed):
 
 
 def test_changed_setting_is_applied_once(deployed):
-    """A modified setting is announced by check mode, applied, and then left alone."""
+    """A modified setting is announced by check mode, applied, and then left alone; what somebody else did is mended."""
+    host = deployed.host
     settings = {"event_listener_settings": {"ingest": {"workers": 3}}}
     announced = deployed.deployment.good("listener", "--check", **settings)
     applied = deployed.deployment.good("listener", **settings)
     assert "Configuration" in announced.changed_tasks
     assert "Configuration" in applied.changed_tasks
-    assert deployed.deployment.good("listener", **settings).changed_tasks == []
-    assert "workers: 3" in deployed.host.ssh("cat /etc/event-listener/config.yml", root=True)
+    assert "workers: 3" in host.ssh("cat /etc/event-listener/config.yml", root=True)
+    tls = "/etc/event-listener/tls"
+    others = ["chmod 0755 " + tls, "systemctl disable event-listener.target", "systemctl stop event-listener-relay"]
+    host.ssh("; ".join([*others, f"touch {tls}/listener-rsa.key"]), root=True)
+    mended = deployed.deployment.good("listener", **settings)
+    assert mended.changed_tasks == [
+        "Folders of configuration, data and logs",
+        "Services run now and after a reboot",
+        "No second key stays where there is one kind",
+    ]
+    assert host.ssh(f"stat -c %a {tls}; ls {tls}", root=True).split() == ["750", "listener.key", "listener.pem"]
+    assert host.ssh("systemctl is-enabled event-listener.target").strip() == "enabled"
+    assert host.ssh("systemctl is-active event-listener-relay").strip() == "active"
 
 
 def test_absent_leaves_the_data_and_purge_leaves_nothing(deployed):

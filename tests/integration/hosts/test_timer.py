@@ -15,7 +15,7 @@ import yaml
 from redfish_simulator.client import Fleet
 
 from tests.integration.hosts.deployment import CREDENTIAL, ROOT, TOKEN
-from tests.integration.hosts.on_host import exposure
+from tests.integration.hosts.on_host import exposure, properties
 from tests.integration.listener_process import wait_for
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -125,6 +125,9 @@ def test_the_timer_restores_what_an_outage_cost(deployment, fleet, collections, 
         "reconcile_timer_collections": "/opt/controller/collections",
         "reconcile_timer_interval": "5s",
         "reconcile_timer_vault_password": VAULT_PASSWORD,
+        "reconcile_timer_user": "timekeeper",
+        "reconcile_timer_ssh_key": (estate.directory / "id_ed25519").read_text(),
+        "reconcile_timer_arguments": ["--forks=7"],
     }
     play = tmp_path / "timer.yml"
     play.write_text(
@@ -147,14 +150,17 @@ def test_the_timer_restores_what_an_outage_cost(deployment, fleet, collections, 
         done = estate.run(command, env={"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_NOCOLOR": "1"})
         assert done.returncode == 0, done.stdout
         assert VAULT_PASSWORD not in done.stdout
+        assert "PRIVATE KEY" not in done.stdout
         return done.stdout
 
     deploy("--check")
     assert not host.succeeds("test -e /etc/redfleet-reconcile")
     deploy()
     assert "changed=0" in deploy()
-    secret = host.ssh("stat -c '%a %U' /etc/redfleet-reconcile/credentials/vault-password", root=True)
-    assert secret.strip() == "400 root"
+    secrets = host.ssh("stat -c '%a %U' /etc/redfleet-reconcile/credentials/*", root=True)
+    assert secrets.splitlines() == ["400 root"] * 2
+    assert "--forks=7" in host.ssh("cat /etc/redfleet-reconcile/run")
+    assert properties(host, "redfleet-reconcile.service", "User") == ["timekeeper"]
     assert "redfleet-reconcile" not in host.ssh("systemd-analyze verify /etc/systemd/system/redfleet-reconcile.* 2>&1")
     figure, report = exposure(host, "redfleet-reconcile.service")
     progress(f"{host.name}: exposure of redfleet-reconcile: {figure}")

@@ -57,17 +57,20 @@ class Estate:
     `with estate.network():` block. It has address 10.79.0.1, hosts have 10.79.0.11 and up, and every address of
     10.79.128.0/17 is at home on the controller's side for simulated BMCs. There is no way out of that network.
     The last of the hosts are in groups of their own where `others` says how many each has, as {"event_databases": 1}.
+    Hosts of a group in `kinds` have what a tree of that kind holds, as {"event_peers": "peers"}.
     """
 
     def __init__(
         self, count: int = 1, release: str = "bookworm", group: str = "event_listeners",
         progress: Callable[[str], None] = print, others: Mapping[str, int] | None = None,
+        kinds: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.release = release
         self.bmc_network = BMC_NETWORK
         self.hosts: list[Host] = []
         self._names = [f"{release}{number}" for number in range(1, count + 1)]
         self._groups = {group: count - sum((others or {}).values()), **(others or {})}
+        self._kinds = dict(kinds or {})
         self._progress = progress
         self._stack = contextlib.ExitStack()
 
@@ -91,7 +94,7 @@ class Estate:
         self.close()
 
     def _build(self) -> None:
-        lower = tree(self.release, self._progress)
+        lowers = {name: tree(self.release, self._progress, self._kinds.get(name, "")) for name in self._groups}
         started = time.monotonic()
         atexit.register(self.close)
         self.directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=RUNS))
@@ -104,17 +107,17 @@ class Estate:
         self.namespaces = Namespaces(f"{CONTROLLER}/24", f"{CONTROLLER6}/64", BMC_NETWORK)
         # A clean shutdown serves nobody: the end of the namespaces ends all that is in them.
         self._stack.callback(self.namespaces.close)
-        self._make_hosts(lower)
+        self._make_hosts([lowers[name] for name, count in self._groups.items() for _ in range(count)])
         for host in self.hosts:
             host.start()
         for host in self.hosts:
             host.wait()
         self._progress(f"estate: {', '.join(self._names)} booted in {time.monotonic() - started:.1f} s")
 
-    def _make_hosts(self, lower: Path) -> None:
+    def _make_hosts(self, lowers: Sequence[Path]) -> None:
         key = self.directory / "id_ed25519"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "estate", "-f", key], check=True)
-        for number, name in enumerate(self._names, 1):
+        for number, (name, lower) in enumerate(zip(self._names, lowers, strict=True), 1):
             self.hosts.append(Host(name, number, self.directory / name, lower, self.namespaces))
         names = [("127.0.0.1", "localhost"), (CONTROLLER, "controller"), *((h.address, h.name) for h in self.hosts)]
         hosts_file = "".join(f"{address} {name}\n" for address, name in names)

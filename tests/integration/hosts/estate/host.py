@@ -127,6 +127,20 @@ class Host:
             self._process.wait(30)
             self._group.remove()
 
+    def unplug(self, *, far: bool = False) -> None:
+        """Cut its network cable: the host sees it. `far`: a cable between switches, of which the host sees nothing."""
+        self._link("nomaster" if far else "down")
+
+    def plug(self) -> None:
+        """Put the cable back."""
+        self._link("master", BRIDGE)
+        self._link("up")
+
+    def _link(self, *change: str) -> None:
+        # nspawn calls the bridge's end of a host's cable so, in at most 15 characters.
+        link = ["ip", "link", "set", f"vb-{self.name}"[:15], *change]
+        subprocess.run(self._namespaces.inside(*link, network_only=True), check=True, capture_output=True)
+
     def ssh(self, command: str, *, root: bool = False, check: bool = True, timeout: float = 60) -> str:
         """Run a shell command on the host, as the deploying user or as root, and return what it printed.
 

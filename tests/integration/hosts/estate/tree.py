@@ -25,8 +25,8 @@ PACKAGES = (
     "systemd,systemd-sysv,libpam-systemd,dbus,python3,python3-venv,sudo,openssh-server,"
     "iproute2,netbase,procps,ca-certificates,nftables,nginx-light"
 )
-# What one release is enough to test: an address that two hosts share, and their database.
-PACKAGES_OF = {"bookworm": "keepalived,curl,postgresql"}
+# What one release is enough to test: an address that two hosts share, their database, a firewall that isn't nft's own.
+PACKAGES_OF = {"bookworm": "keepalived,curl,postgresql,firewalld"}
 USER = "deploy"
 UNUSED_SECONDS = 86400  # after this long a tree of an older recipe goes
 
@@ -50,7 +50,14 @@ HOOKS = (
     # What an administrator's own nginx serves isn't ours; the role's has units of its own.
     'chroot "$1" systemctl disable --quiet nginx.service',
 )
-HOOKS_OF = {"bookworm": ('chroot "$1" systemctl disable --quiet postgresql.service keepalived.service',)}
+HOOKS_OF = {
+    "bookworm": ('chroot "$1" systemctl disable --quiet postgresql.service keepalived.service firewalld.service',)
+}
+# Further programs for hosts that are something else: their trees hold these beside the usual packages, not running.
+KINDS = {"": "", "peers": "rabbitmq-server,rsyslog"}
+HOOKS_OF_KIND = {
+    "peers": ('chroot "$1" systemctl disable --quiet rabbitmq-server.service epmd.socket rsyslog.service',)
+}
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -60,39 +67,39 @@ def cache_directory() -> Path:
     return Path(base) / "redfleet-events" / "trees"
 
 
-def tree(release: str, progress: Callable[[str], None] = print) -> Path:
-    """Return the root file system of a release, built first where the cache doesn't hold it.
+def tree(release: str, progress: Callable[[str], None] = print, kind: str = "") -> Path:
+    """Return the root file system of a release, built first where the cache doesn't hold it; `kind` is one of KINDS.
 
     Raises EstateUnavailable with the end of mmdebstrap's output if it can't be built.
     """
-    if release not in RELEASES:
-        raise EstateUnavailable(f"There is no tree for {release!r}: known are {', '.join(RELEASES)}.")
+    if release not in RELEASES or kind not in KINDS:
+        raise EstateUnavailable(f"There is no tree for {release!r} {kind}: known are {', '.join(RELEASES)}.")
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"{release}-{_recipe_id(release)}"
+    path = cache / f"{release}-{_recipe_id(release, kind)}"
     with (cache / f"{release}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once build it once
         if not path.is_dir():
-            _build(release, path, progress)
+            _build(release, kind, path, progress)
         os.utime(path)  # when it was last used
     return path
 
 
-def _recipe_id(release: str) -> str:
+def _recipe_id(release: str, kind: str) -> str:
     """A tree is built again when its recipe changes."""
-    recipe = (MIRROR, _packages(release), USER, FILES, _hooks(release), LEFT_OUT)
+    recipe = (MIRROR, _packages(release, kind), USER, FILES, _hooks(release, kind), LEFT_OUT)
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]
 
 
-def _packages(release: str) -> str:
-    return ",".join([PACKAGES, *([PACKAGES_OF[release]] if release in PACKAGES_OF else [])])
+def _packages(release: str, kind: str) -> str:
+    return ",".join(filter(None, (PACKAGES, PACKAGES_OF.get(release), KINDS[kind])))
 
 
-def _hooks(release: str) -> tuple[str, ...]:
-    return (*HOOKS, *HOOKS_OF.get(release, ()))
+def _hooks(release: str, kind: str) -> tuple[str, ...]:
+    return (*HOOKS, *HOOKS_OF.get(release, ()), *HOOKS_OF_KIND.get(kind, ()))
 
 
-def _build(release: str, path: Path, progress: Callable[[str], None]) -> None:
+def _build(release: str, kind: str, path: Path, progress: Callable[[str], None]) -> None:
     started = time.monotonic()
     progress(f"estate: building the {RELEASES[release]} tree in {path.parent} (once, about half a minute)")
     for old in path.parent.glob(f"{release}-*"):
@@ -102,7 +109,7 @@ def _build(release: str, path: Path, progress: Callable[[str], None]) -> None:
     # Built under another name, so that an interrupted build is never taken for a tree.
     work = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
     try:
-        _bootstrap(release, work)
+        _bootstrap(release, kind, work)
         for name, text in FILES.items():
             target = work / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,11 +123,11 @@ def _build(release: str, path: Path, progress: Callable[[str], None]) -> None:
     progress(f"estate: {RELEASES[release]} tree built in {time.monotonic() - started:.0f} s")
 
 
-def _bootstrap(release: str, work: Path) -> None:
+def _bootstrap(release: str, kind: str, work: Path) -> None:
     mirror = os.environ.get("ESTATE_MIRROR", MIRROR)
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={_packages(release)}"]
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={_packages(release, kind)}"]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    command += [f"--customize-hook={hook}" for hook in _hooks(release)]
+    command += [f"--customize-hook={hook}" for hook in _hooks(release, kind)]
     done = subprocess.run(
         [*command, release, str(work), mirror], capture_output=True, text=True, timeout=900, stdin=subprocess.DEVNULL
     )
