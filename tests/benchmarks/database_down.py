@@ -13,9 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks.crash import certificates
 from tests.integration.crash_traffic import EVENTS, Traffic, check, database, outage, register
-from tests.integration.listener_process import RunningListener
+from tests.integration.listener_process import RunningListener, issue_certificates
 from tests.services.postgresql import PostgreSQL
 
 
@@ -27,7 +26,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="down-") as directory, PostgreSQL(durable=True) as server:
         base = Path(directory)
         settings = database(server, base)
-        with RunningListener(base, certificates(base), settings, host="127.0.0.1", arguments=[]).start() as running:
+        with RunningListener(
+            base, issue_certificates(base), settings, host="127.0.0.1", arguments=[]
+        ).start() as running:
             register(running)
             with Traffic(running) as traffic:
                 seconds = outage(running, traffic, server, options.minutes * 60)

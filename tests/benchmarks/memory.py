@@ -10,18 +10,14 @@ than at the third tenth, or 32 MiB more. It takes ten minutes or more, and 4 GB 
 from __future__ import annotations
 
 import argparse
-import base64
-import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.ingest import EVENT, SCRIPT
-from tests.integration.listener_process import RunningListener, children, is_writer, issue_certificates
+from tests.benchmarks._flood import Flooded
+from tests.integration.listener_process import RunningListener, children, is_writer
 
-CONNECTIONS = 32
 BURST_SECONDS = 5
 MOST_BEHIND = 50_000  # payloads in the journal: the load waits for the relay
 SLACK = 32 << 20
@@ -44,12 +40,6 @@ def held(running: RunningListener) -> dict[str, int]:
     return found
 
 
-def burst(running: RunningListener, script: Path) -> None:
-    """Send as much as goes for a few seconds."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{BURST_SECONDS}s", "-s", str(script), running.url + "/"]
-    subprocess.run(command, capture_output=True, text=True, check=True)
-
-
 def counted(running: RunningListener) -> tuple[int, int]:
     """Return how many payloads were acknowledged so far, and how many of them wait to be indexed."""
     with running.journal() as journal:
@@ -65,14 +55,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30, help="ends then, however many there were")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        settings = {"ingest": {"plain_http": True}}
-        running = RunningListener(
-            directory, issue_certificates(directory), settings, host="127.0.0.1", arguments=[]
-        )  # fmt: skip
-        basic = base64.b64encode(":".join(running.credentials).encode()).decode()
-        script = directory / "post.lua"
-        script.write_text(SCRIPT.format(body=json.dumps(EVENT), credentials=basic, close=""))
+        running = Flooded(Path(name), {})
         looks: list[dict[str, int]] = []
         ends = time.monotonic() + options.minutes * 60
         with running.start():
@@ -80,7 +63,7 @@ def main() -> None:
                 if found[1] > MOST_BEHIND:
                     time.sleep(1)
                     continue
-                burst(running, script)
+                running.flood(BURST_SECONDS)
                 if counted(running)[0] >= options.events / 10 * (len(looks) + 1):
                     looks.append(held(running))
                     shown = ", ".join(f"{part} {size >> 20} MiB" for part, size in looks[-1].items())
