@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the event log's tables come to be, and what is no event log of ours."""
 
+import contextlib
 import sqlite3
+import threading
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -62,6 +64,19 @@ def test_sqlite_is_durable(tmp_path):
     with backend.read() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    backend.close()
+
+
+def test_two_that_open_a_new_log_wait_for_each_other(tmp_path):
+    """SQLite's own timeout isn't asked when the file isn't in write-ahead mode yet and another process writes to it."""
+    path = tmp_path / "log" / "events.db"
+    backend = SQLiteBackend(path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"), sqlite3.connect(path, timeout=30) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        threading.Timer(0.5, lambda: other.execute("COMMIT")).start()
+        Store(backend)
     backend.close()
 
 

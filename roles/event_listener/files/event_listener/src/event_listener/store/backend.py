@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ class StoreBrokenError(StoreUnavailableError):
     """fsync failed: what the kernel still holds of the file is unknown. Who writes must end, not retry."""
 
 
+_PATIENCE = 30.0  # seconds; for another process that writes to the same file
 _OPEN_AGAIN = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 _FSYNC_FAILED = ("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC")
 
@@ -84,6 +86,20 @@ def insert_or_update(
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
 
 
+def _use_write_ahead_log(connection: Any) -> None:
+    """As the pragma does, and wait where SQLite doesn't: while another process does the same to a new file."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 class SQLiteBackend:
     """One file, write-ahead log, every commit synced."""
 
@@ -95,7 +111,7 @@ class SQLiteBackend:
         refuse_network_filesystem(path.parent)
         self.engine: Engine = sqlalchemy.create_engine(
             sqlalchemy.URL.create("sqlite", database=str(path)),
-            connect_args={"timeout": 30},
+            connect_args={"timeout": _PATIENCE},
             # As many as SQLAlchemy would open at most, but kept: opening one is what costs (_prepare).
             pool_size=15,
             max_overflow=0,
@@ -108,7 +124,8 @@ class SQLiteBackend:
         # The driver's own transaction control begins too late and commits too early; ours is in _begin.
         connection.isolation_level = None
         try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
+            _use_write_ahead_log(connection)
+            for pragma in ("synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
                 connection.execute(f"PRAGMA {pragma}").close()
             refuse_read_only(self.path)
         except BaseException as error:
