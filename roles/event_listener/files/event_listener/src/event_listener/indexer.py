@@ -57,6 +57,7 @@ class Indexer:
         self._recent = recent or Recent(0, 1)
         self._followed: int | None = None
         self._deleted = 0
+        self.late = 0.0  # seconds from the acknowledgement of the last payload indexed to its being in the event log
 
     def _refresh(self) -> None:
         """Take what changed of the sources, and give ingest its snapshot of them; the same with message registries."""
@@ -116,6 +117,7 @@ class Indexer:
             version, self._proofs_version = self._proofs_version, -1
             written = self._store.log.write(arrivals, cursor, done, settled)
             self._proofs_version = version
+            self.late = time.time() - entries[-1][1].received_ns / 1e9
             if written.quarantined:
                 logger.warning(
                     "%d payloads can't be understood; `event-listener quarantine list` shows them",
@@ -125,6 +127,10 @@ class Indexer:
             self._reader.delete_through(done)
             self._deleted = done
         return len(entries)
+
+    def head(self) -> int:
+        """How many payloads were acknowledged so far. Raises JournalUnavailableError."""
+        return self._reader.head()
 
     def _follow(self, journal_id: str) -> None:
         """What was said lately: all of it after a start, then what other listeners write into a shared event log."""

@@ -26,6 +26,7 @@ from event_listener.journal import JournalBrokenError, JournalUnavailableError
 from event_listener.judge import Judge, JudgeThread, is_behind
 from event_listener.lanes import Lane, Wake, lane_for
 from event_listener.lifeline import tell_broken_off
+from event_listener.pace import Pace
 from event_listener.places import Keeper, admit
 from event_listener.probe import ingest_answers
 from event_listener.repeats import Recent
@@ -174,13 +175,20 @@ def _expectation(settings: Settings) -> Expectation:
 
 
 def _index(indexer: Indexer, store: Store, wake: Wake, stop: threading.Event, settings: Settings) -> None:
-    attempt, beaten = 0, 0.0
+    attempt, beaten, pace = 0, 0.0, Pace(settings.relay, indexer.head, stop.wait)
     while not stop.is_set():
+        pace.begin()
         try:
             if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
                 store.cursors.beat(HEARTBEAT)
                 beaten = time.monotonic()
             count = indexer.step()
+            if attempt:
+                attempt = 0
+                logger.info("indexing goes on")
+            if count:
+                wake.tell()
+            pace.rest(count, indexer.late)
         except StoreBrokenError:
             raise
         except (JournalUnavailableError, StoreUnavailableError, OSError) as error:
@@ -188,11 +196,3 @@ def _index(indexer: Indexer, store: Store, wake: Wake, stop: threading.Event, se
             if attempt == 1:
                 logger.error("indexing waits, what arrives stays in the journal: %s", error)  # noqa: TRY400 - no trace
             stop.wait(backoff.delay(attempt, random.random(), longest=5.0))  # noqa: S311 - jitter, no secret
-            continue
-        if attempt:
-            attempt = 0
-            logger.info("indexing goes on")
-        if count:
-            wake.tell()
-        if count < settings.relay.batch:
-            stop.wait(settings.relay.poll_interval)

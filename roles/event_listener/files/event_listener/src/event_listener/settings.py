@@ -199,6 +199,16 @@ class Relay(Section, frozen=True):
         int,
         Meta(ge=1, le=10000, description="Most payloads indexed, or units given to a sink, at once."),
     ] = 1000
+    stand_back: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="While events pour in and processors are too few for all, indexing rests so that they are "
+            "acknowledged: seconds that they may be behind because of that, in the event log and at the sinks. "
+            "0: never.",
+        ),
+    ] = 30.0
 
 
 class EventLogSettings(Section, frozen=True):

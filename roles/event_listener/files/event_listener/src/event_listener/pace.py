@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the indexer waits after a batch. While events pour in and processors are short, acknowledging goes first.
+
+A fleet that speaks at once is answered sooner when its events are indexed afterwards, and in larger batches. Niceness
+alone doesn't do that: it shares out the processors, and indexing takes a third of them from who acknowledges.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from event_listener.settings import Relay
+
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")  # proc(5): ns on a processor, ns waiting for one, how often
+_REST = 9.0  # times as long as the batch took
+_LONGEST_REST = 3.0  # seconds; the relay gives a sign of life before each batch
+_LOOK = 0.25  # seconds: so soon it is seen that the storm is over
+_SURELY = 1.0  # seconds that processors are short before it rests: any start of something is a short gust
+_STORM = 200.0  # events per second; fewer aren't what processors are short by
+
+
+def processor_times() -> tuple[int, int]:
+    """How long this thread ran, and waited for a processor, ns. Both 0 where the kernel doesn't count it."""
+    try:
+        ran, waited, _slices = _SCHEDSTAT.read_text(encoding="ascii").split()
+    except OSError:
+        return 0, 0
+    return int(ran), int(waited)
+
+
+class Pace:
+    """For the indexer's thread: :meth:`begin` before each batch, :meth:`rest` after it.
+
+    ``head()`` says how many payloads were acknowledged so far; ``wait(seconds)`` waits, or returns True at the end.
+    """
+
+    def __init__(
+        self,
+        settings: Relay,
+        head: Callable[[], int],
+        wait: Callable[[float], bool],
+        clock: Callable[[], float] = time.monotonic,
+        times: Callable[[], tuple[int, int]] = processor_times,
+    ) -> None:
+        self._settings, self._acknowledged, self._wait = settings, head, wait
+        self._clock, self._times = clock, times
+        self._seen: tuple[float, int] | None = None
+        self._short_since: float | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """A batch begins."""
+        self._began, self._used = self._clock(), self._times()
+
+    def rest(self, count: int, late: float) -> None:
+        """Wait after a batch of ``count``, the last of which was acknowledged ``late`` seconds ago."""
+        end = self._clock()
+        if self._is_storm() and self._are_short() and late < self._settings.stand_back:
+            end += min((end - self._began) * _REST, _LONGEST_REST)
+            while (left := end - self._clock()) > 0 and not self._wait(min(left, _LOOK)) and self._is_storm():
+                pass
+        elif count < self._settings.batch:
+            self._wait(self._settings.poll_interval)
+
+    def _are_short(self) -> bool:
+        """Whether each batch of late waited longer for a processor than it had one."""
+        ran, waited = self._times()
+        if waited - self._used[1] <= ran - self._used[0]:
+            self._short_since = None
+        elif self._short_since is None:
+            self._short_since = self._began
+        return self._short_since is not None and self._clock() - self._short_since >= _SURELY
+
+    def _is_storm(self) -> bool:
+        """Whether many came since this was asked last."""
+        before, self._seen = self._seen, (self._clock(), self._acknowledged())
+        if before is None:
+            return False
+        return self._seen[1] - before[1] >= (self._seen[0] - before[0]) * _STORM > 0
