@@ -43,8 +43,8 @@ PAGE, ASKS = 100, 100
 DEEP = 10_000  # the page in the depth; half of the pages there are, where they are fewer
 LOAD_PART, ASK_PART = 2 / 3, 1 / 6  # of the minutes
 FEWEST_ASKS = 10  # of a filter that is slow, so that the end comes in time
-SECONDS = 4.0
-PURGE_ROUNDS = 5
+SECONDS = 15.0  # of storing; the thread begins at the first row each time, which costs more than to go on
+PURGE_ROUNDS = 3
 DAY_NS = 86_400_000_000_000
 
 
@@ -209,7 +209,10 @@ def deep(backend: Backend, query: Query) -> tuple[int, int]:
 
 
 def purged(store: Store, name: str, feeder: Feeder) -> float:
-    """The rate of storing while the relay's thread purges, of that without; in turns, medians."""
+    """The rate of storing while the relay's thread purges, of that without; in turns, medians.
+
+    The thread makes new events searchable, too, also where nothing is purged: that is left out.
+    """
     settings = Settings(
         state_dir=tempfile.gettempdir(),
         event=EventSettings(purge=EventPurge(delay=15, interval=1)),

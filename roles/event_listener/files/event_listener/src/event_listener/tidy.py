@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The relay's thread that keeps the event log tidy: makes it searchable, and removes what is deleted or old.
 
-Removing goes in short transactions with rests between them: half of the time, and a twentieth of it while events wait
+Removing goes in short transactions with rests between them: half of the time, and a thirtieth of it while events wait
 to be stored, so that whoever stores them doesn't feel it. What a kill broke off goes on after the next start. Where
 hosts share the log one of them removes at a time, under a lease.
 """
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _APART = 1.0  # seconds: what arrives meanwhile is indexed at once, which costs less than by ones
 _LOOK = 10.0  # seconds between looks for what somebody deleted
 _REST = 1.0  # times as long as a batch took, nothing is removed
-_LONG_REST = 19.0  # the same, while events wait to be stored
+_LONG_REST = 29.0  # the same, while events wait to be stored
 _AGAIN = 100.0  # times as long as it looked in vain, it isn't looked for what may go to make room
 _LONGEST_AGAIN = 600.0  # seconds; at most
 _DAY_NS = 86_400_000_000_000
