@@ -63,6 +63,21 @@ def test_it_is_never_later_than_it_may():
     assert sum(machine.batch(late=30.0) for _ in range(10)) == 0
 
 
+def test_it_says_so_once(caplog):
+    """Whoever asks why events are late finds it in the log."""
+    caplog.set_level("INFO")
+    machine = Machine(share=0.3, rate=1500)
+    for _ in range(10):
+        machine.batch()
+    machine.rate, machine.share = 0, 1.0
+    for _ in range(3):
+        machine.batch(count=10)
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "indexing stands back",
+        "indexing has caught up",
+    ]
+
+
 def test_the_end_of_a_storm_ends_the_rest():
     """And of the relay: `wait` says so."""
     machine = Machine(share=0.3, rate=1500)

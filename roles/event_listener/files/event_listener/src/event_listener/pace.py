@@ -7,11 +7,14 @@ alone doesn't do that: it shares out the processors, and indexing takes a third 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from event_listener.settings import Relay
+
+logger = logging.getLogger(__name__)
 
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")  # proc(5): ns on a processor, ns waiting for one, how often
 _REST = 9.0  # times as long as the batch took
@@ -48,6 +51,7 @@ class Pace:
         self._clock, self._times = clock, times
         self._seen: tuple[float, int] | None = None
         self._short_since: float | None = None
+        self._stands_back = False
         self.begin()
 
     def begin(self) -> None:
@@ -58,10 +62,16 @@ class Pace:
         """Wait after a batch of ``count``, the last of which was acknowledged ``late`` seconds ago."""
         end = self._clock()
         if self._is_storm() and self._are_short() and late < self._settings.stand_back:
+            if not self._stands_back:
+                self._stands_back = True
+                logger.info("indexing stands back: too few processors for what comes in (relay.stand_back)")
             end += min((end - self._began) * _REST, _LONGEST_REST)
             while (left := end - self._clock()) > 0 and not self._wait(min(left, _LOOK)) and self._is_storm():
                 pass
         elif count < self._settings.batch:
+            if self._stands_back:
+                self._stands_back = False
+                logger.info("indexing has caught up")
             self._wait(self._settings.poll_interval)
 
     def _are_short(self) -> bool:
