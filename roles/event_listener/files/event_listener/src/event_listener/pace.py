@@ -60,8 +60,8 @@ class Pace:
 
     def rest(self, count: int, late: float) -> None:
         """Wait after a batch of ``count``, the last of which was acknowledged ``late`` seconds ago."""
-        end = self._clock()
-        if self._is_storm() and self._are_short() and late < self._settings.stand_back:
+        end, storm, short = self._clock(), self._is_storm(), self._are_short()
+        if storm and short and late < self._settings.stand_back:
             if not self._stands_back:
                 self._stands_back = True
                 logger.info("indexing stands back: too few processors for what comes in (relay.stand_back)")
