@@ -211,7 +211,7 @@ def deep(backend: Backend, query: Query) -> tuple[int, int]:
 def purged(store: Store, name: str, feeder: Feeder) -> float:
     """The rate of storing while the relay's thread purges, of that without; in turns, medians.
 
-    The thread makes new events searchable, too, also where nothing is purged: that is left out.
+    The thread makes new events searchable, too, which counts against purging here: without it nothing does.
     """
     settings = Settings(
         state_dir=tempfile.gettempdir(),
