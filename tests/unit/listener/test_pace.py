@@ -15,17 +15,24 @@ class Machine:
 
     def __init__(self, *, share: float, rate: float, stand_back: float = 30.0) -> None:
         self.now, self.ran, self.waited = 1000.0, 0, 0
-        self.share, self.rate, self.waits = share, rate, []
+        self.calmed, self.share, self.rate, self.waits = 1000.0, share, rate, []
         self.settings = Relay(stand_back=stand_back)
         self.pace = Pace(self.settings, self.head, self.wait, lambda: self.now, lambda: (self.ran, self.waited))
 
     def head(self) -> int:
-        return int((self.now - 1000) * self.rate)
+        return int((self.now - self.calmed) * self.rate)
 
     def wait(self, seconds: float) -> bool:
         self.now += seconds
         self.waits.append(seconds)
         return False
+
+    def calm(self, seconds: float) -> None:
+        """Nothing comes for so long."""
+        for _ in range(int(seconds)):
+            self.now, self.calmed = self.now + 1, self.calmed + 1
+            self.pace.begin()
+            self.pace.rest(0, 0.0)
 
     def batch(self, seconds: float = 0.25, count: int = 1000, late: float = 0.5) -> float:
         """Index a batch; returns the seconds of the rest after it."""
@@ -61,6 +68,26 @@ def test_it_is_never_later_than_it_may():
     machine = Machine(share=0.3, rate=1500)
     assert sum(machine.batch(late=29.9) for _ in range(10)) > 5
     assert sum(machine.batch(late=30.0) for _ in range(10)) == 0
+
+
+def late(machine: Machine) -> None:
+    machine.batch(late=30.0)
+
+
+def failed(machine: Machine) -> None:
+    machine.pace.catch_up()
+
+
+@pytest.mark.parametrize("spent", [late, failed])
+def test_it_rests_once_in_a_storm(spent):
+    """Where events never stop pouring in, or the event log was away, resting on would keep all of it late for good."""
+    machine = Machine(share=0.3, rate=1500)
+    spent(machine)
+    assert sum(machine.batch(late=29.9) for _ in range(100)) == 0
+    machine.calm(9.0)
+    assert sum(machine.batch() for _ in range(10)) == 0
+    machine.calm(11.0)
+    assert sum(machine.batch() for _ in range(10)) > 5
 
 
 def test_it_says_so_once(caplog):

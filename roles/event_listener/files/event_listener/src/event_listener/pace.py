@@ -22,6 +22,7 @@ _LONGEST_REST = 3.0  # seconds; the relay gives a sign of life before each batch
 _LOOK = 0.25  # seconds: so soon it is seen that the storm is over
 _SURELY = 1.0  # seconds that processors are short before it rests: any start of something is a short gust
 _STORM = 200.0  # events per second; fewer aren't what processors are short by
+_CALM = 10.0  # seconds with fewer: what comes after them is another storm
 
 
 def processor_times() -> tuple[int, int]:
@@ -34,7 +35,9 @@ def processor_times() -> tuple[int, int]:
 
 
 class Pace:
-    """For the indexer's thread: :meth:`begin` before each batch, :meth:`rest` after it.
+    """For the indexer's thread: :meth:`begin` before each batch, :meth:`rest` after it, :meth:`catch_up` on failure.
+
+    It stands back once in a storm. Where one doesn't end, going on to rest would only keep all of it late for good.
 
     ``head()`` says how many payloads were acknowledged so far; ``wait(seconds)`` waits, or returns True at the end.
     """
@@ -51,6 +54,8 @@ class Pace:
         self._clock, self._times = clock, times
         self._seen: tuple[float, int] | None = None
         self._short_since: float | None = None
+        self._stormed = self._clock()
+        self._may = True
         self._stands_back = False
         self.begin()
 
@@ -61,7 +66,9 @@ class Pace:
     def rest(self, count: int, late: float) -> None:
         """Wait after a batch of ``count``, the last of which was acknowledged ``late`` seconds ago."""
         end, storm, short = self._clock(), self._is_storm(), self._are_short()
-        if storm and short and late < self._settings.stand_back:
+        if late >= self._settings.stand_back:
+            self.catch_up()
+        if storm and short and self._may:
             if not self._stands_back:
                 self._stands_back = True
                 logger.info("indexing stands back: too few processors for what comes in (relay.stand_back)")
@@ -73,6 +80,10 @@ class Pace:
                 self._stands_back = False
                 logger.info("indexing has caught up")
             self._wait(self._settings.poll_interval)
+
+    def catch_up(self) -> None:
+        """Don't rest again before a time of calm: enough waits already."""
+        self._may = False
 
     def _are_short(self) -> bool:
         """Whether each batch of late waited longer for a processor than it had one."""
@@ -88,4 +99,9 @@ class Pace:
         before, self._seen = self._seen, (self._clock(), self._acknowledged())
         if before is None:
             return False
-        return self._seen[1] - before[1] >= (self._seen[0] - before[0]) * _STORM > 0
+        storm = self._seen[1] - before[1] >= (self._seen[0] - before[0]) * _STORM > 0
+        if storm:
+            self._stormed = self._seen[0]
+        elif self._seen[0] - self._stormed >= _CALM:
+            self._may = True
+        return storm

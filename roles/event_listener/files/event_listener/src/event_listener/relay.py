@@ -193,6 +193,7 @@ def _index(indexer: Indexer, store: Store, wake: Wake, stop: threading.Event, se
             raise
         except (JournalUnavailableError, StoreUnavailableError, OSError) as error:
             attempt += 1
+            pace.catch_up()
             if attempt == 1:
                 logger.error("indexing waits, what arrives stays in the journal: %s", error)  # noqa: TRY400 - no trace
             stop.wait(backoff.delay(attempt, random.random(), longest=5.0))  # noqa: S311 - jitter, no secret

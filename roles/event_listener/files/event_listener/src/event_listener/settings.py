@@ -205,8 +205,8 @@ class Relay(Section, frozen=True):
             ge=0,
             le=3600,
             description="While events pour in and processors are too few for all, indexing rests so that they are "
-            "acknowledged: seconds that they may be behind because of that, in the event log and at the sinks. "
-            "0: never.",
+            "acknowledged: seconds that they may be behind because of that, in the event log and at the sinks, "
+            "once in a storm. 0: never.",
         ),
     ] = 30.0
 
