@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -46,15 +45,11 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT = "relay"
 HEARTBEAT_SECONDS = 2.0
-SWITCH_SECONDS = 0.0002
 _LOCK_PATIENCE = 10.0  # what a relay that was told to stop may need
 
 
 def main(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Ends with SystemExit where it can't begin."""
-    # A file lane lets go of the interpreter at each system call, hundreds of times per batch; with the usual 5 ms it
-    # would wait that long for the indexer each time.
-    sys.setswitchinterval(SWITCH_SECONDS)
     stop = threading.Event()
 
     def told(_number: int, _frame: FrameType | None) -> None:
