@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.redfleet.events.plugins.module_utils._declaration import PROPERTIES, Desired, Property
 
 Resource = dict[str, Any]
+_VERSION = re.compile(r"\.v?(\d+)[._](\d+)[._]\d+\.")
 # Property of EventService (v1_12_0) -> what it lists or says about a property of EventDestination.
 LISTS = {
     "RegistryPrefixes": "RegistryPrefixes",
@@ -79,7 +80,7 @@ def vendor_of(root: Resource) -> str:
 
 def schema_version(resource: Resource) -> tuple[int, int] | None:
     """(1, 12) of `#EventService.v1_12_0.EventService`; iLO 4 writes `1.0.0`."""
-    found = re.search(r"\.v?(\d+)[._](\d+)[._]\d+\.", str(resource.get("@odata.type")))
+    found = _VERSION.search(str(resource.get("@odata.type")))
     return (int(found.group(1)), int(found.group(2))) if found else None
 
 

@@ -24,6 +24,8 @@ VERSIONS = {
 }
 # Named in Python from 3.12 on. BMCs older than RFC 5746 need it: "unsafe legacy renegotiation disabled".
 _OP_LEGACY_SERVER_CONNECT = getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
+_PREFIX = re.compile(r"^sha-?256[:=]")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def normal_fingerprint(text: str) -> str:
@@ -31,8 +33,8 @@ def normal_fingerprint(text: str) -> str:
 
     :raises InvalidInputError: when it is no SHA-256.
     """
-    plain = re.sub(r"^sha-?256[:=]", "", text.strip().lower()).replace(":", "").replace(" ", "")
-    if not re.fullmatch(r"[0-9a-f]{64}", plain):
+    plain = _PREFIX.sub("", text.strip().lower()).replace(":", "").replace(" ", "")
+    if not _SHA256.fullmatch(plain):
         raise InvalidInputError(
             f"tls_fingerprint {text!r} is no SHA-256 fingerprint.",
             "Give 'sha256:' and the 64 hex digits of the certificate (DER), as playbooks/pin.yml collects them.",

@@ -10,6 +10,7 @@ the strategy does in the parent process, so that the forks inherit it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -34,6 +35,8 @@ PINS = "redfish_tls_fingerprints"  # {inventory name: fingerprint}, as playbooks
 display = Display()
 
 _tls.prepare()
+# A fork whose garbage collector looked at what it inherited would copy all of that memory.
+gc.freeze()
 
 
 def plain(value: Any) -> Any:
