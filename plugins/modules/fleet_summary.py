@@ -17,8 +17,17 @@ author:
   - redfleet.events contributors (@redfleet)
 options:
   register:
-    description: Name under which a task of this module of events registered its result. About the hosts of the batch.
+    description: Name under which a task of this collection registered its result.
     type: str
+  hosts:
+    description: The hosts whose results are summed up. Default are those of the batch. Needs O(register).
+    type: list
+    elements: str
+  max_refused:
+    description:
+      - Fail where more BMCs than this refused the credentials, so that a wrong password in the inventory doesn't lock
+        out accounts all over the fleet. Default is not to. Needs O(register).
+    type: int
   waves:
     description:
       - Name under which earlier calls of this module registered their results, one per batch of a C(serial) play.
@@ -52,6 +61,7 @@ EXAMPLES = r"""
     - name: What became of the wave
       redfleet.events.fleet_summary:
         register: subscribed
+        max_refused: 10
       register: wave
       run_once: true
 

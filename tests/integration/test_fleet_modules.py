@@ -124,3 +124,36 @@ def test_tls_fingerprint_info_reads_many_and_logs_into_none(run: Runner):
     assert result["fingerprints"] == {bmc.name: bmc.tls_fingerprint for bmc in run.fleet.bmcs}
     assert set(result["failures"]) == {"dead"}
     assert run.fleet.requests() == []
+
+
+def test_a_summary_ends_the_run_where_many_refuse_the_credentials(run: Runner):
+    """Of the hosts that it is asked about, or of the batch; without max_refused it only tells."""
+    names = [bmc.name for bmc in run.fleet.bmcs]
+    asked = [
+        {"register": "done"},
+        {"register": "done", "max_refused": 2},
+        {"register": "done", "max_refused": 0, "hosts": names[2:]},
+        {"register": "done", "max_refused": 1, "hosts": names[:2]},
+        {"register": "never"},
+        {"waves": "done", "max_refused": 1},
+        {"register": "done", "waves": "done"},
+    ]
+    refused = {"failed": True, "reason": "credentials", "msg": "wrong password"}
+    told = "{{ refused if inventory_hostname in refusing else {} }}"
+    tasks = [{"ansible.builtin.set_fact": {"done": told}}]
+    tasks += [
+        {"name": str(number), "redfleet.events.fleet_summary": options, "run_once": True, "ignore_errors": True}
+        for number, options in enumerate(asked)
+    ]
+    done = run.play(tasks, _variables={"refused": refused, "refusing": names[:2]})
+    every, enough, others, many, never, alone, both = (
+        next(iter(done.by_task[str(number)].values())) for number in range(len(asked))
+    )
+    assert every["refused"] == enough["refused"] == sorted(names[:2])
+    assert [row["host"] for row in others["rows"]] == names[2:]
+    assert "rows" not in many
+    assert "Too many BMCs refuse the credentials" in many["msg"][-1]
+    assert f"{names[0]}  refused  wrong password" in many["msg"]
+    assert never["counts"] == {"not reached": 3}
+    assert "missing parameter(s) required by 'max_refused': register" in alone["msg"]
+    assert "mutually exclusive" in both["msg"]

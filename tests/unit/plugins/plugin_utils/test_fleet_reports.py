@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+from ansible_collections.redfleet.events.plugins.action import fleet_summary
 from ansible_collections.redfleet.events.plugins.plugin_utils import _fleet
 
 
@@ -237,3 +240,17 @@ def test_readings_are_of_the_bmcs_that_could_be_read():
         {"source": "b1", "registries": [{"Id": "A"}]},
         {"source": "b2", "registries": []},
     ]
+
+
+def test_results_are_found_where_ansible_keeps_them():
+    """And in all variables of the host, should it stop to keep them apart."""
+
+    class Hostvars:
+        def raw_get(self, host):
+            return {"done": f"all variables of {host}"}
+
+    variables = {"hostvars": Hostvars()}
+    assert fleet_summary._registered(variables, "bmc1", "done") == "all variables of bmc1"
+    variables["hostvars"]._variable_manager = SimpleNamespace(_nonpersistent_fact_cache={"bmc1": {"done": "kept"}})
+    assert fleet_summary._registered(variables, "bmc1", "done") == "kept"
+    assert fleet_summary._registered(variables, "bmc2", "done") is None
