@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Subscribing a fleet: ours, the peer's module and a bare task, side by side on one simulated fleet in one run.
 
-    .venv/bin/python tests/benchmarks/fleet.py [--bmcs 100] [--forks 20] [--rounds 3] [--latency 0] [--no-peer]
+    .venv/bin/python tests/benchmarks/fleet.py [--bmcs 100] [--forks 20] [--rounds 3] [--latency 0] [--identify on_change]
+        [--no-peer]
 
 The peer is dellemc.openmanage.redfish_event_subscription, which only works with iDRACs, so the fleet is one of iDRACs.
 It comes with the large `ansible` package, which is installed into .build/peer. The floor is a play of one debug task on
@@ -76,6 +77,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--forks", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", type=float, default=0, help="seconds that each BMC takes per request")
+    parser.add_argument(
+        "--identify", default="on_change", help="event_destination's option; the peer does what it does with never"
+    )
     parser.add_argument("--no-peer", action="store_true", help="leave the peer out")
     return parser.parse_args()
 
@@ -94,7 +98,7 @@ class Bench:
     def __init__(self, directory: Path, options: argparse.Namespace) -> None:
         self.directory, self.options = directory, options
         self.variables = {
-            "event_subscription": {"destination": DESTINATION, "event_types": ["Alert"]},
+            "event_subscription": {"destination": DESTINATION, "event_types": ["Alert"], "identify": options.identify},
             "redfish_login_type": "session",
         }
         self.floor = self._play("floor", {"ansible.builtin.debug": {"msg": "{{ redfish_baseuri }}"}})
