@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Subscribing a fleet: ours, the peer's module and a bare task, side by side on one simulated fleet in one run.
 
-    .venv/bin/python tests/benchmarks/fleet.py [--bmcs 100] [--forks 20] [--rounds 3] [--latency 0] [--identify on_change]
-        [--no-peer]
+    .venv/bin/python tests/benchmarks/fleet.py [--bmcs 100] [--forks 20] [--rounds 3] [--latency 0]
+        [--identify on_change] [--no-peer]
 
 The peer is dellemc.openmanage.redfish_event_subscription, which only works with iDRACs, so the fleet is one of iDRACs.
 It comes with the large `ansible` package, which is installed into .build/peer. The floor is a play of one debug task on
