@@ -25,10 +25,14 @@ _UNIT = re.compile(r"Time:[^\n]* Count:(\d+)\nHost IP:([^\n]+)\nEvent Details:([
 
 
 class Traffic:
-    """One thread per source posts numbered events; `acknowledged` are those that got a 2xx. A context manager."""
+    """One thread per source posts numbered events; `acknowledged` are those that got a 2xx. A context manager.
 
-    def __init__(self, running: RunningListener) -> None:
+    With a `pause` (seconds) after each POST it leaves processors for the relay; without one it sends all that goes.
+    """
+
+    def __init__(self, running: RunningListener, pause: float = 0.0) -> None:
         self._running = running
+        self._pause = pause
         self._ended = threading.Event()
         self.acknowledged: dict[str, list[int]] = {f"crash-{number}": [] for number in range(SOURCES)}
         self.refused: Counter[int] = Counter()
@@ -54,6 +58,7 @@ class Traffic:
                     self.acknowledged[source].append(number)
                 else:
                     self.refused[answer.status_code] += 1
+                self._ended.wait(self._pause)
 
     def total(self) -> int:
         """Return how many POSTs were acknowledged."""

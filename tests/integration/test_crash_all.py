@@ -38,7 +38,8 @@ def test_a_database_that_is_down_under_load(listener: Callable[..., RunningListe
     """Every POST gets its 2xx, and afterwards all of them are where they belong, once."""
     with PostgreSQL(durable=True) as server, listener(PLAIN | database(server, tmp_path)) as running:
         register(running)
-        with Traffic(running) as traffic:
+        # Who posts all that goes takes the processors that catching up needs, for as long as it does.
+        with Traffic(running, pause=0.02) as traffic:
             outage(running, traffic, server, DOWN_SECONDS)
         check(running, traffic)
         assert not traffic.refused
