@@ -98,14 +98,15 @@ def test_one_dead_bmc_never_stops_the_others(subscribed):
     assert [one["Context"] for bmc in alive for one in subscribed.ours(bmc)].count("another") == len(alive)
 
 
-def test_too_many_refused_credentials_end_the_run(subscribed):
+@pytest.mark.parametrize("playbook", ["subscribe.yml", "redfleet.events.unsubscribe"])
+def test_too_many_refused_credentials_end_the_run(subscribed, playbook):
     """A wrong password is tried once per host, and more than max_refused of them end the run before the next wave."""
     first, second, *rest = subscribed.fleet.bmcs
     subscribed.write_bmcs(
         **{bmc.name: {"redfish_password": "wrong", "redfish_login_type": "basic"} for bmc in (first, second)}
     )
     seen = {bmc.name: len(bmc.requests()) for bmc in subscribed.fleet.bmcs}
-    done = subscribed.play("subscribe.yml", "-e", '{"max_refused": 1, "rollout": [2, "100%"], "prove": false}')
+    done = subscribed.play(playbook, "-e", '{"max_refused": 1, "rollout": [2, "100%"], "prove": false}')
     assert done.status != 0
     assert "Too many BMCs refuse the credentials" in done.output
     for bmc in (first, second):

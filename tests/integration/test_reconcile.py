@@ -112,3 +112,11 @@ def test_a_reset_bmc_is_repaired_in_its_turn_and_only_it(estate):
     assert "delivered" not in summary[lost.name]
     assert all(summary[bmc.name].startswith("ok") for bmc in others)
     assert len(estate.ours(lost)) == 1
+
+
+def test_a_wrong_password_ends_the_run(estate):
+    """No account is locked out for the sake of a timer."""
+    done = reconcile(estate, reconcile_every="1s", redfish_password="wrong", max_refused=len(estate.fleet.bmcs) - 1)
+    assert done.status != 0
+    assert "Too many BMCs refuse the credentials" in done.output
+    assert "TASK [Summary]" not in done.output

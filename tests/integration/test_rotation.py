@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 import threading
@@ -119,6 +120,18 @@ def test_an_ordinary_create_records_the_credential(estate):
     assert {one["credential"] for one in estate.sources().values()} == {OLD["name"]}
     assert all(one["credential_given"] for one in estate.sources().values())
     assert sorted(estate.needs()) == sorted(bmc.name for bmc in estate.fleet.bmcs)
+
+
+@pytest.mark.slow
+def test_a_wrong_password_ends_the_rotation_in_its_first_wave(estate):
+    """Nobody is given anything, and the BMCs of the second wave aren't asked."""
+    before, needed = fleet_end(estate), estate.needs()
+    wrong = {"redfish_password": "wrong", "max_refused": 0, "rollout": [2, "100%"]}
+    done = estate.play("redfleet.events.rotate_credentials", [NEW, OLD], "-e", json.dumps(wrong))
+    assert done.status != 0
+    assert "Too many BMCs refuse the credentials" in done.output
+    assert len({request["bmc"] for request in estate.fleet.requests(before)}) == 2
+    assert estate.needs() == needed
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ _REST = 9.0  # times as long as the batch took
 _LONGEST_REST = 3.0  # seconds; the relay gives a sign of life before each batch
 _LOOK = 0.25  # seconds: so soon it is seen that the storm is over
 _SURELY = 1.0  # seconds that processors are short before it rests: any start of something is a short gust
-_STORM = 200.0  # events per second; fewer aren't what processors are short by
+_STORM = 200.0  # payloads per second; fewer aren't what processors are short by
 _CALM = 10.0  # seconds with fewer: what comes after them is another storm
 
 
@@ -55,7 +55,7 @@ class Pace:
         self._seen: tuple[float, int] | None = None
         self._short_since: float | None = None
         self._stormed = self._clock()
-        self._may = True
+        self._may_rest = True
         self._stands_back = False
         self.begin()
 
@@ -68,7 +68,7 @@ class Pace:
         end, storm, short = self._clock(), self._is_storm(), self._are_short()
         if late >= self._settings.stand_back:
             self.catch_up()
-        if storm and short and self._may:
+        if storm and short and self._may_rest:
             if not self._stands_back:
                 self._stands_back = True
                 logger.info("indexing stands back: too few processors for what comes in (relay.stand_back)")
@@ -83,7 +83,7 @@ class Pace:
 
     def catch_up(self) -> None:
         """Don't rest again before a time of calm: enough waits already."""
-        self._may = False
+        self._may_rest = False
 
     def _are_short(self) -> bool:
         """Whether each batch of late waited longer for a processor than it had one."""
@@ -95,7 +95,7 @@ class Pace:
         return self._short_since is not None and self._clock() - self._short_since >= _SURELY
 
     def _is_storm(self) -> bool:
-        """Whether many came since this was asked last."""
+        """Whether many came since this was asked last. After a time without it may rest again."""
         before, self._seen = self._seen, (self._clock(), self._acknowledged())
         if before is None:
             return False
@@ -103,5 +103,5 @@ class Pace:
         if storm:
             self._stormed = self._seen[0]
         elif self._seen[0] - self._stormed >= _CALM:
-            self._may = True
+            self._may_rest = True
         return storm
