@@ -28,7 +28,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     error_for,
     not_redfish,
 )
-from ansible_collections.redfleet.events.plugins.module_utils._http import Library, NoAnswerError
+from ansible_collections.redfleet.events.plugins.module_utils._http import Adapter, Library, NoAnswerError
 from ansible_collections.redfleet.events.plugins.module_utils._transport_errors import transport_error
 
 ROOT = "/redfish/v1/"
@@ -45,7 +45,7 @@ class RedfishClient:
     are values to mask beside the options marked no_log.
     """
 
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: Connection, adapter: type[Adapter] = Adapter):
         self.connection = connection
         self.base = connection.base
         self.root: dict[str, Any] = {}
@@ -53,7 +53,7 @@ class RedfishClient:
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
         self.clock_offset: int | None = None  # seconds that its Date was ahead of our clock, at the first answer
-        self._library = Library(connection)
+        self._library = Library(connection, adapter)
         self._session_uri: str | None = None
         if self.base.startswith("http://"):
             self.warnings.append(f"{self.base} is not encrypted: the credentials travel in clear text.")

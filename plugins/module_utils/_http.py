@@ -127,12 +127,12 @@ class Session:
 class Library(HttpClient):
     """The library's client, asking once, following nothing and reading no environment."""
 
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: Connection, adapter: type[Adapter] = Adapter):
         proxies = requests.utils.get_environ_proxies(connection.base) if connection.use_proxy else {}
         super().__init__(
             connection.base, timeout=connection.timeout, max_retry=0, proxies=proxies, check_connectivity=False
         )
-        self._session = Session(Adapter(connection))
+        self._session = Session(adapter(connection))
 
     def ask(self, method: str, uri: str, body: Any, headers: dict[str, str], timeout: int) -> Any:
         return self._rest_request(

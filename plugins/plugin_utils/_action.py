@@ -10,6 +10,7 @@ the strategy does in the parent process, so that the forks inherit it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._argspec import CO
 from ansible_collections.redfleet.events.plugins.module_utils._http import REDFISH_MISSING
 from ansible_collections.redfleet.events.plugins.module_utils._redact import path_secrets_in
 from ansible_collections.redfleet.events.plugins.module_utils._task import Run, perform
+from ansible_collections.redfleet.events.plugins.plugin_utils._rehearsal import rehearse
 from ansible_collections.redfleet.events.plugins.plugin_utils._variables import options_from
 
 # Variables of the inventory that are the defaults of the connection options.
@@ -35,6 +37,8 @@ PINS = "redfish_tls_fingerprints"  # {inventory name: fingerprint}, as playbooks
 display = Display()
 
 _tls.prepare()
+with contextlib.suppress(Exception):  # whatever made it fail, the task itself may not mind
+    rehearse()
 # A fork whose garbage collector looked at what it inherited would copy all of that memory.
 gc.freeze()
 

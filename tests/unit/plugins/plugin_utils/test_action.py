@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+import os
+import socket
 
 from ansible_collections.redfleet.events.plugins.modules.event_service import ARGUMENT_SPEC
+from ansible_collections.redfleet.events.plugins.plugin_utils import _action, _rehearsal
 from ansible_collections.redfleet.events.plugins.plugin_utils._action import plain, secrets_in
+from ansible_collections.redfleet.events.plugins.plugin_utils._rehearsal import rehearse
 
 
 class Tagged(str):
@@ -36,3 +41,25 @@ def test_secrets_are_found_in_suboptions():
 def test_forks_inherit_nothing_that_their_garbage_collector_would_copy():
     """5,000 BMCs took 1.5 GB with it and a third of that without."""
     assert gc.get_freeze_count() > 10_000
+
+
+def test_a_rehearsal_runs_all_of_a_session_without_network(monkeypatch):
+    """A fork costs 2 ms less CPU time afterwards."""
+    asked = []
+    sent = _rehearsal._Nobody.send
+    monkeypatch.setattr(_rehearsal._Nobody, "send", lambda self, data: (asked.append(bytes(data)), sent(self, data)))
+    monkeypatch.setattr(socket.socket, "connect", None)
+    files = len(os.listdir("/proc/self/fd"))
+    assert rehearse(2) == [{"@odata.id": "/redfish/v1/"}] * 2
+    methods = [line.split(b" ")[0] for line in asked if b" HTTP/1.1" in line]
+    assert methods == [b"GET", b"POST", b"GET", b"DELETE"] * 2
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_the_rehearsal_is_before_the_forks(monkeypatch):
+    """Strategies import the adapter in the process that forks."""
+    done = []
+    monkeypatch.setattr(_rehearsal, "rehearse", lambda: done.append(True))
+    spec = importlib.util.spec_from_file_location("another", _action.__file__)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert done == [True]
