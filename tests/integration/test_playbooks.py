@@ -99,6 +99,19 @@ def test_one_dead_bmc_never_stops_the_others(subscribed):
 
 
 @pytest.mark.parametrize("playbook", ["subscribe.yml", "redfleet.events.unsubscribe"])
+def test_one_summary_tells_of_all_waves(subscribed, playbook):
+    """Also where the first BMC is dead, and of those alone that --limit names."""
+    dead, *_others, last = [bmc.name for bmc in subscribed.fleet.bmcs]
+    subscribed.fleet.bmcs[0].set_fault("unreachable")
+    done = subscribed.play(playbook, "-e", '{"rollout": [1, 2, "100%"], "prove": false}')
+    assert done.output.count("TASK [Summary]") == 1
+    assert sorted(done.summary()) == sorted(bmc.name for bmc in subscribed.fleet.bmcs)
+    assert [done.recap(name)["failed"] for name in (dead, last)] == [1, 0]
+    limited = subscribed.play(playbook, "--limit", last)
+    assert (limited.status, list(limited.summary())) == (0, [last])
+
+
+@pytest.mark.parametrize("playbook", ["subscribe.yml", "redfleet.events.unsubscribe"])
 def test_too_many_refused_credentials_end_the_run(subscribed, playbook):
     """A wrong password is tried once per host, and more than max_refused of them end the run before the next wave."""
     first, second, *rest = subscribed.fleet.bmcs
