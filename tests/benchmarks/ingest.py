@@ -14,6 +14,7 @@ import argparse
 import base64
 import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -29,12 +30,14 @@ from pathlib import Path
 import trustme
 import yaml
 from event_listener import config_file, probe
+from event_listener.settings import Settings
 
 from tests.integration.listener_process import children, free_port, is_writer
 
 STACKS = ("durable", "off", "bare")
 BEHIND = "behind nginx"  # the product with its nginx, where every event is a new TLS connection
 BARE_BEHIND = "bare behind nginx"  # what Python can reach there at most
+FREE = "an ingest that costs nothing"  # there: all processors for nginx and the load, which are on this machine, too
 DMTF = "dmtf"
 MODES = {
     "keep-alive, 32 connections": {"connections": 32, "tls": False},
@@ -73,35 +76,48 @@ class Server:
     """One stack in one mode, started and warm."""
 
     def __init__(self, stack: str, mode: str, directory: Path, certificates: dict[str, str], slow: float = 0) -> None:
+        self._prepare(stack, mode, directory)
+        config = self.directory / "config.yml"
+        loaded = self._configure(config, certificates)
+        program = Path(__file__).with_name("_ingest_stacks.py")
+        inner = {BEHIND: "durable", BARE_BEHIND: "bare"}.get(stack, stack)
+        commands = [[sys.executable, str(program), inner, str(config), str(slow)]]
+        if loaded.nginx.enabled:
+            commands.append([sys.executable, "-m", "event_listener", "nginx", "--config", str(config)])
+        self._start(commands, lambda: probe.ingest_answers(loaded))
+
+    def _prepare(self, stack: str, mode: str, directory: Path) -> None:
         self.stack, self.mode, self.tls = stack, mode, MODES[mode]["tls"]
         self.directory = (
             directory / f"{stack.replace(' ', '-')}-{'tls' if self.tls else 'plain'}-{MODES[mode]['connections']}"
         )
         self.directory.mkdir(parents=True)
-        (self.directory / "password").write_text(PASSWORD)
         self.port = free_port()
-        credential = {"name": "b", "username": "bmc", "password": {"file": str(self.directory / "password")}}
-        bind = f"127.0.0.1:{self.port}"
-        ingest = {"bind": [bind], "credentials": [credential], "plain_http": not self.tls, "tls": certificates}
-        settings = {"state_dir": str(self.directory), "user": "root", "ingest": ingest}
-        proxied = stack in (BEHIND, BARE_BEHIND)
-        if proxied:
-            settings["nginx"] = {"enabled": True, "bind": [bind]}
-            inside = f"unix:{self.directory}/ingest.sock"
-            ingest |= {"bind": [inside], "plain_http": True, "trusted_proxies": ["unix"]}
-        config = self.directory / "config.yml"
-        config.write_text(yaml.safe_dump(settings))
+        self.cpu: list[list[float]] = []  # ms per event of each of its processes and their children, and of the load
         close = 'wrk.headers["Connection"] = "close"' if self.tls else ""
         credentials = base64.b64encode(f"bmc:{PASSWORD}".encode()).decode()
         self.script = self.directory / "post.lua"
         self.script.write_text(SCRIPT.format(body=json.dumps(EVENT), credentials=credentials, close=close))
-        program = Path(__file__).with_name("_ingest_stacks.py")
-        inner = {BEHIND: "durable", BARE_BEHIND: "bare"}.get(stack, stack)
-        commands = [[sys.executable, str(program), inner, str(config), str(slow)]]
-        if proxied:
-            commands.append([sys.executable, "-m", "event_listener", "nginx", "--config", str(config)])
-        loaded = config_file.load(config)
-        self._start(commands, lambda: probe.ingest_answers(loaded))
+
+    def _configure(self, path: Path, certificates: dict[str, str]) -> Settings:
+        password = self.directory / "password"
+        password.write_text(PASSWORD)
+        credential = {"name": "b", "username": "bmc", "password": {"file": str(password)}}
+        bind = f"127.0.0.1:{self.port}"
+        ingest = {"bind": [bind], "credentials": [credential], "plain_http": not self.tls, "tls": certificates}
+        settings = {"state_dir": str(self.directory), "user": "root", "ingest": ingest}
+        if self.stack in (BEHIND, BARE_BEHIND):
+            settings["nginx"] = {"enabled": True, "bind": [bind]}
+            inside = f"unix:{self.directory}/ingest.sock"
+            ingest |= {"bind": [inside], "plain_http": True, "trusted_proxies": ["unix"]}
+        path.write_text(yaml.safe_dump(settings))
+        return config_file.load(path)
+
+    def _listens(self) -> bool:
+        # The DMTF listener serves one connection after the other: this one is closed at once.
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
 
     def _start(self, commands: list[list[str]], answers: Callable[[], bool]) -> None:
         with (self.directory / "log").open("w") as log:
@@ -119,6 +135,7 @@ class Server:
         """Return acknowledged events per second; None when one worker did most of it."""
         workers = [pid for pid in children(self.processes[0].pid) if not is_writer(pid)]
         before = [cpu_ticks(pid) for pid in workers]
+        spent = self._spent()
         scheme = "https" if self.tls else "http"
         command = ["wrk", "-t1", f"-c{MODES[self.mode]['connections']}", f"-d{seconds}s", "-s", str(self.script)]
         done = subprocess.run(
@@ -128,7 +145,12 @@ class Server:
             sys.exit(f"{self.stack} refused events:\n{done.stdout}")
         shares = sorted(cpu_ticks(pid) - ticks for pid, ticks in zip(workers, before, strict=True))
         rate = float(re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)[1])
+        self.cpu.append([(now - then) * 1000 / rate / seconds for now, then in zip(self._spent(), spent, strict=True)])
         return rate if not shares or shares[0] * 2 >= shares[-1] else None
+
+    def _spent(self) -> list[float]:
+        load = os.times()  # the servers are children that nobody waited for yet
+        return [*(seconds_of(process.pid) for process in self.processes), load.children_user + load.children_system]
 
     def stop(self) -> None:
         """End it."""
@@ -145,10 +167,7 @@ class Dmtf(Server):
     """The DMTF listener of a checkout, with the same credentials; it appends to a file and never syncs."""
 
     def __init__(self, mode: str, directory: Path, certificates: dict[str, str], checkout: Path) -> None:
-        self.stack, self.mode, self.tls = DMTF, mode, MODES[mode]["tls"]
-        self.directory = directory / f"dmtf-{'tls' if self.tls else 'plain'}-{MODES[mode]['connections']}"
-        self.directory.mkdir(parents=True)
-        self.port = free_port()
+        self._prepare(DMTF, mode, directory)
         config = self.directory / "config.ini"
         config.write_text(
             f"[SystemInformation]\nListenerIP = 127.0.0.1\nListenerPort = {self.port}\nUseSSL = {self.tls}\n"
@@ -157,24 +176,19 @@ class Dmtf(Server):
             f"[ListenerAuthentication]\nUserName = bmc\nPassword = {PASSWORD}\n"
             "[ServerInformation]\nServerIPs = []\nUserNames = []\nPasswords = []\n"
         )
-        close = 'wrk.headers["Connection"] = "close"' if self.tls else ""
-        credentials = base64.b64encode(f"bmc:{PASSWORD}".encode()).decode()
-        self.script = self.directory / "post.lua"
-        self.script.write_text(SCRIPT.format(body=json.dumps(EVENT), credentials=credentials, close=close))
         program = checkout.resolve() / "RedfishEventListener_v1.py"
         self._start([[sys.executable, str(program), "-c", str(config)]], self._listens)
-
-    def _listens(self) -> bool:
-        # It serves one connection after the other: this one is closed at once.
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-            return True
-        return False
 
 
 def cpu_ticks(pid: int) -> int:
     """Return the CPU time of a process, in ticks."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def seconds_of(pid: int) -> float:
+    """Return the CPU time of a process and of those it started."""
+    return cpu_ticks(pid) / os.sysconf("SC_CLK_TCK") + sum(map(seconds_of, children(pid)))
 
 
 def measure_mode(
@@ -202,6 +216,11 @@ def measure_mode(
             server.stop()
     if skewed:
         print(f"  ({skewed} runs not counted: one worker did most of the work)")
+    for server in servers:
+        if server.stack == BEHIND:
+            ingest, nginx, load = map(statistics.median, zip(*server.cpu[1:], strict=True))
+            print(f"  (CPU of an event {BEHIND}: ingest {ingest:.2f} ms, nginx {nginx:.2f} ms, the load {load:.2f} ms)")
+            found[FREE] = [(os.cpu_count() or 1) * 1000 / (nginx + load)]
     return {stack: statistics.median(rates) for stack, rates in found.items() if rates}
 
 
@@ -210,7 +229,12 @@ def report(mode: str, medians: dict[str, float]) -> bool:
     print(f"{mode}: " + ", ".join(f"{stack} {rate:,.0f}/s" for stack, rate in medians.items()))
     good = True
     pairs = [("durable", other, TARGETS.get((mode, other))) for other in ("off", "bare", DMTF)]
-    pairs += [(BEHIND, DMTF, BEHIND_TARGET), (BARE_BEHIND, DMTF, None), (BEHIND, BARE_BEHIND, None)]
+    pairs += [
+        (BEHIND, DMTF, BEHIND_TARGET),
+        (BARE_BEHIND, DMTF, None),
+        (BEHIND, BARE_BEHIND, None),
+        (FREE, DMTF, None),
+    ]
     for ours, other, target in pairs:
         if ours not in medians or other not in medians:
             continue
