@@ -15,8 +15,6 @@ import yaml
 from redfish_simulator.client import Fleet
 
 ROOT = Path(__file__).resolve().parents[2]
-# Another ansible-core than the one of this environment, to test the oldest and the newest.
-ANSIBLE_PLAYBOOK = os.environ.get("REDFLEET_ANSIBLE_PLAYBOOK", str(Path(sys.executable).parent / "ansible-playbook"))
 ADAPTERS = ("worker", "module")
 CONNECTION = {
     "baseuri": "{{ redfish_baseuri }}",
@@ -81,7 +79,7 @@ class Runner:
         playbook.write_text(yaml.safe_dump([play]))
         results = self.directory / "results.jsonl"
         results.unlink(missing_ok=True)
-        command = [ANSIBLE_PLAYBOOK, "-i", str(self.fleet.inventory_path)]
+        command = [str(self.python.with_name("ansible-playbook")), "-i", str(self.fleet.inventory_path)]
         command += [str(playbook), *(["--check"] if _check else []), *_flags]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=240, env=self._environ(results, _environ or {})

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from redfish_simulator.client import Fleet
 
 from tests.integration.fleet_play import ADAPTERS, ROOT, Runner
+from tests.integration.user_play import play
 
 PYTHONS = [
     *Path("/usr/bin").glob("python3.1?"),
@@ -67,3 +69,20 @@ def test_a_fleet_is_subscribed_and_stays(fleet: Callable[..., Fleet], tmp_path: 
         done = [{result["action"] for result in step.results.values()} for step in steps]
         assert done == [{"create"}, {"create"}, {"none"}, {"patch"}, {"delete"}]
         assert bmcs.counters()["sessions"] == 0
+
+
+def test_the_playbooks_subscribe_and_unsubscribe_in_waves(fleet: Callable[..., Fleet], python: Path):
+    """One BMC is dead: the summary tells of all of them, once, and the run ends with an error."""
+    with fleet(mix="openbmc=2,plain=2", time_scale=0.01) as bmcs:
+        dead, *alive = bmcs.bmcs
+        dead.set_fault("unreachable")
+        declared = {"destination": "https://127.0.0.1:9/events/{{ inventory_hostname }}"}
+        variables = {"event_subscription": declared, "rollout": [1, "100%"], "prove": False, "redfish_retries": 0}
+        for playbook, left in (("subscribe.yml", 1), ("redfleet.events.unsubscribe", 0)):
+            done = play(playbook, bmcs.inventory_path, "-e", json.dumps(variables), python=python)
+            assert done.output.count("TASK [Summary]") == 1, done.output
+            told = done.summary()
+            assert told.pop(dead.name).startswith("unreachable")
+            assert {name: detail.split()[0] for name, detail in told.items()} == {bmc.name: "changed" for bmc in alive}
+            assert done.status != 0
+            assert [len(bmc.subscriptions()) for bmc in alive] == [left] * len(alive)

@@ -46,15 +46,17 @@ def write(path: Path, content: object) -> Path:
     return path
 
 
-def play(playbook: str, inventory: Path, *arguments: str, timeout: float = 300) -> Done:
-    """Run ansible-playbook from the root of the checkout; timeout in seconds."""
+def play(
+    playbook: str, inventory: Path, *arguments: str, timeout: float = 300, python: Path = Path(sys.executable)
+) -> Done:
+    """Run the ansible-playbook beside `python` from the root of the checkout; timeout in seconds."""
     link = ROOT / ".build" / "dev" / "ansible_collections" / "redfleet" / "events"
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
         link.symlink_to("../../../..", target_is_directory=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment.update(ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", str(inventory), *arguments]
+    command = [str(python.with_name("ansible-playbook")), playbook, "-i", str(inventory), *arguments]
     done = subprocess.run(
         command,
         cwd=ROOT,
