@@ -11,7 +11,7 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 requirements:
-  - redfish >= 3.4.2 (on the host that runs the task, usually the controller)
+  - redfish >= 3.4.1 (on the host that runs the task, usually the controller)
 options:
   baseuri:
     description:

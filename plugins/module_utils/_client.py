@@ -28,7 +28,7 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     error_for,
     not_redfish,
 )
-from ansible_collections.redfleet.events.plugins.module_utils._http import Adapter, Library, NoAnswerError
+from ansible_collections.redfleet.events.plugins.module_utils._http import Library, NoAnswerError
 from ansible_collections.redfleet.events.plugins.module_utils._transport_errors import transport_error
 
 ROOT = "/redfish/v1/"
@@ -42,10 +42,10 @@ class RedfishClient:
     """A logged-in connection to one BMC, as a context manager.
 
     `root` is the ServiceRoot, `requests` counts what was sent, `warnings` are sentences for the user, `secrets`
-    are values to mask beside the options marked no_log.
+    are values to mask beside the options marked no_log. `pool` is one of urllib3's, to be asked instead of the BMC's.
     """
 
-    def __init__(self, connection: Connection, adapter: type[Adapter] = Adapter):
+    def __init__(self, connection: Connection, pool: Any = None):
         self.connection = connection
         self.base = connection.base
         self.root: dict[str, Any] = {}
@@ -53,7 +53,7 @@ class RedfishClient:
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
         self.clock_offset: int | None = None  # seconds that its Date was ahead of our clock, at the first answer
-        self._library = Library(connection, adapter)
+        self._library = Library(connection, pool)
         self._session_uri: str | None = None
         if self.base.startswith("http://"):
             self.warnings.append(f"{self.base} is not encrypted: the credentials travel in clear text.")

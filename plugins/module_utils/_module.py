@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.redfleet.events.plugins.module_utils._http import REDFISH_MISSING
+from ansible_collections.redfleet.events.plugins.module_utils._http import OLDEST, REDFISH_MISSING
 from ansible_collections.redfleet.events.plugins.module_utils._redact import path_secrets_in
 from ansible_collections.redfleet.events.plugins.module_utils._task import Run, perform
 
@@ -18,7 +18,7 @@ def serve(argument_spec: dict[str, Any], run: Run) -> None:
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
     module.no_log_values.update(path_secrets_in(module.params))
     if REDFISH_MISSING:
-        module.fail_json(msg=missing_required_lib("redfish"), exception=REDFISH_MISSING)
+        module.fail_json(msg=missing_required_lib(f"redfish >= {OLDEST}"), exception=REDFISH_MISSING)
     result = perform(run, module.params, module.check_mode, set(module.no_log_values), module._diff)
     for warning in result.pop("warnings"):
         module.warn(warning)

@@ -18,20 +18,21 @@ class AnswerLostError(UnreachableError):
 
 
 def transport_error(base: str, method: str, uri: str, cause: BaseException) -> RedfishError:
-    """The error of a request that got no answer; `cause` is an exception of requests, known by its classes' names."""
+    """The error of a request that got no answer; `cause` is an exception of urllib3, known by its classes' names."""
+    cause = getattr(cause, "original_error", cause)  # a proxy's
     kinds = {kind.__name__ for kind in type(cause).__mro__}
     root = _root_cause(cause)
     asked = f"{method} {base}{uri}"
     if "SSLError" in kinds:
         return TlsError(f"{base} failed the TLS handshake: {root}.", _tls_advice(str(root)))
-    if "ConnectTimeout" in kinds:
-        return UnreachableError(f"{base} did not accept a connection in time.", _NETWORK, timed_out=True)
-    if "Timeout" in kinds:
-        return AnswerLostError(f"{asked} was not answered in time.", "Raise timeout, or reset the BMC.", timed_out=True)
-    if "InvalidURL" in kinds:
-        return InvalidInputError(f"{base} is no usable address: {root}.", "Correct baseuri.")
-    if "NewConnectionError" in repr(cause) or "NameResolutionError" in repr(cause):
+    if "NewConnectionError" in kinds:
         return UnreachableError(f"{base} cannot be reached: {root}.", _NETWORK)
+    if "ConnectTimeoutError" in kinds:
+        return UnreachableError(f"{base} did not accept a connection in time.", _NETWORK, timed_out=True)
+    if "TimeoutError" in kinds:
+        return AnswerLostError(f"{asked} was not answered in time.", "Raise timeout, or reset the BMC.", timed_out=True)
+    if "LocationValueError" in kinds:
+        return InvalidInputError(f"{base} is no usable address: {root}.", "Correct baseuri.")
     return AnswerLostError(
         f"{asked} lost its connection: {root}.", "See whether the BMC is restarting, then run again."
     )
@@ -41,7 +42,7 @@ _NETWORK = "Check address, port, route and firewall, and that the BMC is up."
 
 
 def _root_cause(error: BaseException) -> str:
-    """The innermost message; requests and urllib3 wrap errors in errors in MaxRetryError's reason or args."""
+    """The innermost message; urllib3 wraps errors in errors."""
     seen = 0
     while seen < 8:
         seen += 1

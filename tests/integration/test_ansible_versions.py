@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The oldest ansible-core that we promise, and the newest there is."""
+"""The oldest ansible-core and `redfish` that we promise, and the newest there are."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def interpreter(least: tuple[int, int]) -> Path:
 
 @pytest.fixture(scope="module", params=["ansible-core==2.18.*", "ansible-core"], ids=["oldest", "newest"])
 def python(request: pytest.FixtureRequest) -> Path:
-    """The interpreter of a virtual environment, kept between runs, with that ansible-core and the library."""
+    """The interpreter of a virtual environment, kept between runs, with that ansible-core and a library of that age."""
     base = interpreter((3, 12) if request.param == "ansible-core" else (3, 11))
     directory = ROOT / ".build" / f"ansible-{request.param_index}"
     found = directory / "bin" / "python"
     subprocess.run([str(base), "-m", "venv", str(directory)], check=True, timeout=120)
-    wanted = [request.param, "redfish>=3.3", "jmespath>=1.0"]
+    wanted = [request.param, "redfish" if request.param_index else "redfish==3.4.1", "jmespath>=1.0"]
     install = [str(found), "-m", "pip", "install", "--quiet", "--upgrade", "--disable-pip-version-check", *wanted]
     subprocess.run(install, check=True, timeout=300)
     return found

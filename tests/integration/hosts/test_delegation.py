@@ -110,7 +110,7 @@ def bastion(estate, collections, tmp_path_factory):
     platforms = [f"--platform=manylinux{glibc}_x86_64" for glibc in ("_2_28", "2014", "_2_17")]
     target = [f"--python-version={version}", "--implementation=cp", "--only-binary=:all:", *platforms]
     pip = [BIN / "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", wheels]
-    subprocess.run([*pip, *target, "redfish>=3.4.2"], check=True, timeout=300)
+    subprocess.run([*pip, *target, "redfish>=3.4.1"], check=True, timeout=300)
     archive = shutil.make_archive(str(directory / "wheels"), "tar", wheels)
     copied = estate.run(["scp", "-q", "-F", estate.directory / "ssh_config", archive, f"{host.name}:wheels.tar"])
     assert copied.returncode == 0, copied.stdout

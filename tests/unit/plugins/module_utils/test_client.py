@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import json
 import logging
 import socket
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redfish
 import trustme
-from ansible_collections.redfleet.events.plugins.module_utils import _tls
+from ansible_collections.redfleet.events.plugins.module_utils import _http, _tls
 from ansible_collections.redfleet.events.plugins.module_utils._argspec import CONNECTION
 from ansible_collections.redfleet.events.plugins.module_utils._client import RedfishClient
 from ansible_collections.redfleet.events.plugins.module_utils._connection import Connection
@@ -188,6 +190,29 @@ def test_a_refusal_is_never_repeated(status: int):
             client.get("/x")
         assert caught.value.reason == {401: "credentials", 403: "forbidden"}[status]
         assert server.lines().count("GET /x") == 1
+
+
+@pytest.mark.parametrize(
+    ("baseuri", "reason", "told"),
+    [
+        (f"https://{'a' * 64}.example", "invalid_input", "is no usable address: Failed to parse"),
+        ("https://nowhere.invalid", "unreachable", "cannot be reached: "),
+        ("https://127.0.0.1:9", "unreachable", "Connection refused"),
+    ],
+)
+def test_an_address_where_nobody_answers_says_why(baseuri: str, reason: str, told: str):
+    """A wrong address is the user's error, not a BMC that is restarting."""
+    with pytest.raises(RedfishError) as caught, RedfishClient(connection(baseuri)):
+        pass
+    assert caught.value.reason == reason
+    assert told in str(caught.value)
+
+
+def test_an_address_of_one_link_names_its_interface():
+    """`fe80::1%eth0`, whose % stands as %25 in a URL; `requests` looked for a host of that name."""
+    with pytest.raises(RedfishError) as caught, RedfishClient(connection("https://[fe80::1%25lo]:9")):
+        pass
+    assert "resolve" not in str(caught.value)
 
 
 def test_netrc_and_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -381,3 +406,12 @@ def test_contexts_are_made_once_per_process():
     _tls.prepare()
     assert _tls.shared_context(True, None, "1.2", None) is _tls.shared_context(True, None, "1.2", None)
     assert _tls.shared_context(True, None, "1.2", None) is not _tls.shared_context(False, None, "1.2", None)
+
+
+def test_a_library_that_fails_what_was_answered_is_as_if_it_were_missing(monkeypatch: pytest.MonkeyPatch):
+    """redfish 3.3 and 3.4.0 with `max_retry=0`; each BMC would seem to have lost its connection."""
+    monkeypatch.setattr(redfish, "__version__", "3.3.9")
+    spec = importlib.util.spec_from_file_location("another", _http.__file__)
+    spec.loader.exec_module(another := importlib.util.module_from_spec(spec))
+    assert "redfish 3.3.9 is too old, 3.4.1 or newer is needed" in another.REDFISH_MISSING
+    assert _http.REDFISH_MISSING is None
