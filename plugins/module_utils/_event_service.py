@@ -202,20 +202,31 @@ class EventService:
             return None
         return round(shown.timestamp() - time.time())
 
-    def hardware(self) -> Resource:
+    def hardware(self, firmware: str | None = None) -> Resource:
         """Manufacturer, model and serial of the first system, firmware of the first manager.
 
-        Two requests where the BMC expands its lists, four otherwise.
+        Two requests where the BMC expands its lists, four otherwise; half of it where the firmware is known.
 
         What cannot be read is null: it is a description, not a condition.
         """
-        system, manager = self._first_if_any("Systems"), self._first_if_any("Managers")
+        system = self._first_if_any("Systems")
         return {
             "manufacturer": system.get("Manufacturer"),
             "model": system.get("Model"),
             "serial": system.get("SerialNumber"),
-            "firmware": manager.get("FirmwareVersion"),
+            "firmware": firmware or self._first_if_any("Managers").get("FirmwareVersion"),
         }
+
+    def manager_uri(self) -> str:
+        """Who manages the first system, which is to be read anyway; where it doesn't say, the first manager.
+
+        :raises RedfishError: when it cannot be read.
+        """
+        links = self._first_if_any("Systems").get("Links")
+        managers = links.get("ManagedBy") if isinstance(links, dict) else None
+        manager = managers[0] if isinstance(managers, list) and managers else None
+        uri = uri_of(manager) if isinstance(manager, dict) else ""
+        return uri or uri_of(self.first("Managers"))
 
     def _first_if_any(self, name: str) -> Resource:
         try:

@@ -5,6 +5,7 @@
 
 IPMILan.1.AlertEnable: nothing is sent while it is Disabled (iDRAC-Redfish-Scripting SubscriptionManagementREDFISH.py
 sets it first). RedfishEventing.1.IgnoreCertificateErrors: whether listeners go unchecked (iDRAC API guides).
+Info.1.Version: the firmware, as the manager has it (public dumps of both).
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from ansible_collections.redfleet.events.plugins.module_utils._errors import (
     error_for,
 )
 from ansible_collections.redfleet.events.plugins.module_utils._event_service import EventService
-from ansible_collections.redfleet.events.plugins.module_utils._subscription import uri_of
 
 ALERTS, UNCHECKED = "IPMILan.1.AlertEnable", "RedfishEventing.1.IgnoreCertificateErrors"
+FIRMWARE = "Info.1.Version"
 # Option of event_service -> attribute, and what a BMC without it does anyway.
 SWITCHES = {"alert_enable": (ALERTS, True), "ignore_certificate_errors": (UNCHECKED, False)}
 # On and off as firmware spells them, by attribute and version: the guides say True, public dumps show Yes.
@@ -36,14 +37,14 @@ class ManagerAttributes:
         self.shown: dict[str, Any] = {}
 
     def read(self) -> dict[str, Any]:
-        """Read them; one request to a Dell whose manager is known by now, two to four otherwise, none to others.
+        """Read them; one request to a Dell whose system was read by now, two to four otherwise, none to others.
 
         :raises RedfishError: a Dell that can't be read.
         """
         client = self._service.client
         if vendor_of(client.root).upper() != "DELL" or "Managers" not in client.root:
             return {}
-        manager = uri_of(self._service.first("Managers")).rstrip("/")
+        manager = self._service.manager_uri().rstrip("/")
         # The new place, and that of firmware before it.
         for uri in (f"{manager}/Oem/Dell/DellAttributes/{manager.rpartition('/')[2]}", f"{manager}/Attributes"):
             answer = client.ask("GET", uri)

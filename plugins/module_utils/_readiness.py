@@ -23,12 +23,14 @@ SILENCING: dict[tuple[str, str], str] = {
 }
 
 
-def why_silent(service: EventService, declared: dict[str, Any], member: Resource, thorough: bool) -> list[str]:
+def why_silent(
+    service: EventService, declared: dict[str, Any], member: Resource, attributes: ManagerAttributes | None
+) -> list[str]:
     """Sentences; empty where nothing is known against it.
 
     :param declared: the declared properties, by Redfish name.
     :param member: the subscription as the BMC shows it.
-    :param thorough: ask for what costs requests, too: Dell's AlertEnable.
+    :param attributes: read them, too, which costs requests, for Dell's AlertEnable.
     """
     vendor = vendor_of(service.client.root).upper()
     found = [why for (name, prop), why in SILENCING.items() if name == vendor and declared.get(prop)]
@@ -37,13 +39,12 @@ def why_silent(service: EventService, declared: dict[str, Any], member: Resource
     status = member.get("Status")
     if isinstance(status, dict) and status.get("State") == "Disabled":
         found.append("the subscription is suspended; resume it on the BMC, or remove it and subscribe again")
-    if thorough:
-        found += _alerts(service)
+    if attributes:
+        found += _alerts(attributes)
     return found
 
 
-def _alerts(service: EventService) -> list[str]:
-    attributes = ManagerAttributes(service)
+def _alerts(attributes: ManagerAttributes) -> list[str]:
     try:
         attributes.read()
     except RedfishError as error:

@@ -294,6 +294,7 @@ from typing import Any
 from ansible_collections.redfleet.events.plugins.module_utils._argspec import with_connection
 from ansible_collections.redfleet.events.plugins.module_utils._declaration import desired_from
 from ansible_collections.redfleet.events.plugins.module_utils._event_service import EventService
+from ansible_collections.redfleet.events.plugins.module_utils._manager_attributes import FIRMWARE, ManagerAttributes
 from ansible_collections.redfleet.events.plugins.module_utils._module import serve
 from ansible_collections.redfleet.events.plugins.module_utils._readiness import why_silent
 from ansible_collections.redfleet.events.plugins.module_utils._reconcile import reconcile
@@ -345,10 +346,12 @@ def run(service: EventService, params: dict[str, Any], check_mode: bool) -> dict
     result = reconcile(service, desired, check_mode)
     result["service"] = service.identity()
     thorough = params["identify"] == "always" or (params["identify"] == "on_change" and result["changed"])
-    if thorough:
-        result["service"].update(service.hardware())
+    attributes = ManagerAttributes(service)
     if desired.present:
-        result["silent"] = why_silent(service, desired.properties, result["subscription"], thorough)
+        found = why_silent(service, desired.properties, result["subscription"], attributes if thorough else None)
+        result["silent"] = found
+    if thorough:
+        result["service"].update(service.hardware(attributes.shown.get(FIRMWARE)))
     return result
 
 

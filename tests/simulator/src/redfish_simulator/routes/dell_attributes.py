@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Dell's manager attributes, as far as events need them: alerts are sent while IPMILan.1.AlertEnable is Enabled, and
-listeners' certificates are checked unless RedfishEventing.1.IgnoreCertificateErrors is Yes."""
+listeners' certificates are checked unless RedfishEventing.1.IgnoreCertificateErrors is Yes. Info tells the firmware."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def attributes(call: Call) -> Answer:
             "@odata.type": "#DellAttributes.v1_0_0.DellAttributes",
             "Id": "iDRACAttributes",
             "Name": "OEMAttributeRegistry",
-            "Attributes": dict(call.bmc.attributes),
+            "Attributes": {**call.bmc.attributes, "Info.1.Version": call.bmc.identity.firmware},
         }
     )
 
