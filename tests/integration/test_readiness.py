@@ -55,7 +55,7 @@ def test_a_silent_bmc_says_why_and_is_repaired(runner, running, adapter):
     assert [ALERTS in why for why in found["idrac9-mute"]["silent"]] == [True]
     assert ["EventService is disabled" in why for why in found["cisco"]["silent"]] == [True]
     assert found["openbmc"]["silent"] == []
-    # The system says who manages it, whose attributes tell of its firmware and why it would be silent: one request each.
+    # The system says who manages it; the manager's attributes tell its firmware, and why it would be silent.
     (mute,) = runner.fleet.by_vendor("idrac9-mute")
     assert found["idrac9-mute"]["service"]["firmware"] == mute.firmware
     of_mute = [one["path"] for one in mute.requests()]
