@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import logging
+import select
 import socket
 import ssl
 import struct
@@ -54,6 +55,22 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     do_GET = do_POST = do_PATCH = do_DELETE = respond  # noqa: N815 (the names that http.server calls)
+
+    def do_CONNECT(self) -> None:
+        """Be a proxy: hand on what comes from either side until one of them closes."""
+        self.server.seen.append((self.command, self.path, dict(self.headers)))  # type: ignore[attr-defined] (ours)
+        self.close_connection = True
+        host, _, port = self.path.rpartition(":")
+        with socket.create_connection((host, int(port))) as bmc:
+            self.send_response(200)
+            self.end_headers()
+            others = {self.connection: bmc, bmc: self.connection}
+            while True:
+                for ready in select.select(list(others), [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    others[ready].sendall(data)
 
     def log_message(self, *_args: Any) -> None:
         """Keep quiet."""
@@ -234,6 +251,28 @@ def test_a_proxy_is_used_on_request(monkeypatch: pytest.MonkeyPatch):
         with RedfishClient(connection("http://bmc.invalid", login_type="basic", use_proxy=True)):
             pass
     assert proxy.lines() == ["GET http://bmc.invalid/redfish/v1/"]
+
+
+def test_a_proxy_hears_nothing_of_what_goes_through(
+    monkeypatch: pytest.MonkeyPatch, authority: tuple[ssl.SSLContext, Path, str]
+):
+    """TLS is with the BMC, whose certificate or pin is checked; the proxy, given without `http://`, is told where."""
+    context, ca_path, fingerprint = authority
+    monkeypatch.setenv("no_proxy", "")
+    with serving() as proxy, serving(context=context) as bmc:
+        monkeypatch.setenv("https_proxy", proxy.address)
+        for options in ({"ca_path": str(ca_path)}, {"tls_fingerprint": fingerprint}):
+            with RedfishClient(connection(bmc.address, use_proxy=True, **options)):
+                pass
+        wrong = connection(bmc.address, use_proxy=True, tls_fingerprint="0" * 64)
+        with pytest.raises(RedfishError, match="no credentials were sent"), RedfishClient(wrong):
+            pass
+        assert proxy.lines() == [f"CONNECT {bmc.address}"] * 3
+        assert len(bmc.seen) == 2 * 3  # root, session, log-out
+    monkeypatch.setenv("https_proxy", "127.0.0.1:9")
+    with pytest.raises(RedfishError) as caught, RedfishClient(connection("bmc.invalid", use_proxy=True)):
+        pass
+    assert caught.value.reason == "unreachable"
 
 
 def test_cookies_go_back_to_the_bmc():
