@@ -126,8 +126,8 @@ class FaultProxy:
             piece, data = self._piece(data)
             if self._fault is Fault.CUT and towards_peer:
                 piece, self._amount = piece[: self._amount], max(self._amount - len(piece), 0)
+            self.forwarded += len(piece) if towards_peer else 0  # first: the peer may answer before we go on
             sink.sendall(piece)
-            self.forwarded += len(piece) if towards_peer else 0
             if self._fault is Fault.CUT and towards_peer and self._amount == 0:
                 raise ConnectionResetError
 
