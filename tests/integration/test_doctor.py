@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import types
+from contextlib import closing
 
 import pytest
 import yaml
@@ -53,6 +54,8 @@ def stopped(listener):
 
 def noise(path, seed=1):
     """Overwrite a tenth of the pages, not the first ones: those of other tables."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else what is read may still be in the write-ahead log
     rng, size = random.Random(seed), path.stat().st_size
     pages = range(size // 4096 // 2, size // 4096)
     with path.open("r+b") as file:
@@ -111,11 +114,7 @@ def test_a_corrupt_journal(listener):
     running.freeze_relay()  # everything waits in the journal
     post(running, 0, EVENTS)
     running.kill_all()
-    path = running.state_dir / "journal" / "journal.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    noise(path)
+    noise(running.state_dir / "journal" / "journal.db")
     assert findings(running)[0]["journal"]["repairable"]
     found, status = findings(running, "--repair")
     assert (status, found["journal"]["state"]) == (0, "repaired")
